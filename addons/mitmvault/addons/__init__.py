@@ -1,0 +1,1 @@
+"""The addons: a hook asks the core and edits the flow."""

@@ -1,0 +1,1 @@
+"""The decision: pure Python. No mitmproxy, no I/O; clocks and randomness come in as arguments."""

@@ -1,0 +1,1 @@
+"""What mitmvault serves itself: the demo provider and the health answer."""
