@@ -1,0 +1,82 @@
+"""The top-level group: commands are imported when they run, expected errors are one sentence.
+
+Rules: 1. `--help` imports no command; the table has the one-line helps.
+       2. An expected error is one red line on stderr and exit code 1; `--debug` lets it through with its traceback.
+       3. A broken pipe is no error: click ends quietly.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from mitmvault.cli.options import chosen
+from mitmvault.home.layout import HomeError
+
+
+class Problem(click.ClickException):
+    """An expected error, as the person reads it."""
+
+    def show(self, file: Any = None) -> None:
+        """One red line; click drops the colour outside terminals."""
+        click.secho(f"mitmvault: {self.message}", fg="red", err=True)
+
+
+class LazyGroup(click.Group):
+    """A group over a table: name -> ("module:command", one-line help)."""
+
+    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the table: as a person meets them."""
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command."""
+        if cmd_name not in self._table:
+            return None
+        module, _, attribute = self._table[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table (rule 1)."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command (rules 2 and 3)."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            text = _sentence(error)
+            if text is None or chosen(ctx).debug:
+                raise
+            raise Problem(text) from None
+
+
+def _sentence(error: Exception) -> str | None:
+    """The error in one sentence, or None when it is not an expected one."""
+    # Imported here, because the envelope brings the cryptography library along (rule 1).
+    from mitmvault.core.openssl import SealError
+    from mitmvault.core.users import UsersError
+    from mitmvault.core.vault import VaultError
+
+    match error:
+        case OSError(errno=errno.EPIPE):
+            return None
+        case OSError():
+            return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        case VaultError():
+            return f"the vault: {error}"
+        case UsersError():
+            return f"users.json: {error}"
+        case HomeError() | SealError():
+            return str(error)
+    return None

@@ -1,0 +1,37 @@
+"""`mitmvault`: the commands by name. Each lives in a module of its own and is imported when it runs."""
+
+from __future__ import annotations
+
+import click
+
+from mitmvault import __version__
+from mitmvault.cli.group import LazyGroup
+from mitmvault.cli.options import common_options
+
+COMMANDS = {
+    "serve": ("mitmvault.cli.serve:serve", "Run the proxy; the first time, set it up."),
+    "vault": ("mitmvault.cli.vault:vault", "Show, encrypt and decrypt the vault of provider keys."),
+    "users": ("mitmvault.cli.users:users", "Add, list and remove the users that may in."),
+}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mitmvault")
+@common_options
+def cli() -> None:
+    """Hand out tokens, not keys: a proxy that swaps user tokens for real LLM provider keys on the wire.
+
+    \b
+    Example:
+      mitmvault serve
+      mitmvault users add alice
+    """
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    cli(prog_name="mitmvault")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""An engine-neutral view of a request that has just arrived, before anything about it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from mitmvault.core.users import User
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Way(Enum):
+    """How the request came in."""
+
+    LISTENER = "listener"  # straight to our port: a base-URL client, or absolute-form from an HTTP_PROXY client
+    TUNNEL = "tunnel"  # inside a CONNECT tunnel
+    TRANSPARENT = "transparent"  # redirected to us by the network (transparent, local, WireGuard, SOCKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the client sent. `host` and `port` are the destination it named: CONNECT target, URL or Host header."""
+
+    way: Way
+    method: str
+    scheme: str
+    host: str
+    port: int
+    target: str  # the raw path with its query, never decoded
+    headers: Headers
+    authority: str  # Host header or :authority, as sent; "" where there was none
+    listener: tuple[str, int] = ("127.0.0.1", 0)  # our own side of the client's connection
+    tls: bool = False  # the client speaks TLS to us
+    sni: str | None = None
+    vouched: User | None = None  # who opened the tunnel with valid proxy credentials, or replays the flow
+
+    def values(self, name: str) -> Iterator[str]:
+        """All values of a header, in order; `name` in lower case."""
+        return (value for key, value in self.headers if key.lower() == name)
+
+    def value(self, name: str) -> str:
+        """The first value of a header, or an empty string."""
+        return next(self.values(name), "")
+
+    @property
+    def websocket(self) -> bool:
+        """Is this a WebSocket handshake (RFC 6455, section 4.1)?"""
+        return self.method == "GET" and self.value("upgrade").lower() == "websocket"

@@ -1,0 +1,83 @@
+"""Read, and where the gateway wants it change, the model in a request body. (DESIGN section 5 and 6)
+
+Rules: 1. A body that needs no change is not touched: not decoded and encoded again, not even re-spelled.
+       2. JSON bodies are unambiguous or refused, whether or not the model matters.
+       3. What we cannot read passes as it is, unless the model in it had to be known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mitmvault.core import coding, multipart, span
+from mitmvault.core.arrival import Arrival
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.vault import Provider
+from mitmvault.core.verdict import ModelEdit
+
+# curl sends JSON as a form unless told otherwise, and older clients send no type at all.
+_SNIFFED = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
+JSON_TYPE = ("content-type", "application/json")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a body says: its model, where that stands, and how to write another one there."""
+
+    plain: bytes
+    coding: str
+    span: span.Span | None
+    form: bool = False
+    sniffed: bool = False  # JSON that was not declared as such
+
+    @property
+    def model(self) -> str | None:
+        return self.span.value if self.span else None
+
+    def written(self, model: str) -> bytes:
+        """The body with another model, in the coding it came in."""
+        assert self.span
+        write = multipart.replace if self.form else span.replace
+        return coding.encode(write(self.plain, self.span, model), self.coding)
+
+
+def read(arrival: Arrival, body: bytes, limit: int) -> Reading | None:
+    """Find the model in a body; None for a body that is neither JSON nor a form. Raises Refusal.
+
+    `limit` caps the decompressed size in bytes.
+    """
+    declared = arrival.value("content-type")
+    media = declared.partition(";")[0].strip().lower()
+    encoding = arrival.value("content-encoding").strip().lower()
+    mark = multipart.boundary(declared) if media == "multipart/form-data" else None
+    declared_json = media == "application/json" or media.endswith("+json")
+    if not body or not (mark or declared_json or media in _SNIFFED):
+        return None
+    plain = coding.decode(body, encoding, limit)
+    if mark:
+        return Reading(plain, encoding, multipart.find(plain, mark), form=True)
+    if declared_json:
+        return Reading(plain, encoding, span.find(plain))
+    if plain.lstrip(b" \t\r\n").startswith(b"{"):
+        return Reading(plain, encoding, span.find(plain), sniffed=True)
+    return None
+
+
+def prefixed(entry: Provider, asked: str) -> str:
+    """The model id as the gateway wants it.
+
+    An id that the vault knows is always prefixed, even if it begins like the prefix (`groq/compound-mini` becomes
+    `groq/groq/compound-mini`); another one is, unless it already begins with the prefix.
+    """
+    model = next((model for model in entry.models if model.id == asked), None)
+    prefix = (model.gateway_prefix if model else None) or entry.gateway_model_prefix
+    if not prefix or (model is None and asked.startswith(prefix + "/")):
+        return asked
+    return f"{prefix}/{asked}"
+
+
+def edit(entry: Provider, reading: Reading | None) -> ModelEdit:
+    """The model edit that the gateway needs. Raises Refusal when the body names no model."""
+    if reading is None or reading.model is None:
+        raise Refusal("missing_model", "The request body must name the model as a string in the field 'model'.")
+    return ModelEdit(reading.model, prefixed(entry, reading.model))

@@ -1,0 +1,96 @@
+"""Content codings of request bodies: undone and redone, with a cap on what they may grow to (SECURITY P8).
+
+Sources: RFC 9110 section 8.4; RFC 8878 (zstd); RFC 7932 (br).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+
+import brotli
+import zstandard
+
+from mitmvault.core.refusal import Refusal
+
+_STEP = 64 * 1024
+# brotli (1.1) and zstandard have no bound on the output of one call, and a few bytes can ask for megabytes: small sips.
+_SIP = 256
+
+
+def decode(body: bytes, coding: str, limit: int) -> bytes:
+    """Undo a content coding. Raises Refusal when the coding is unknown, broken, or grows beyond `limit` bytes."""
+    if coding in ("", "identity"):
+        return body
+    if coding not in _DECODERS:
+        raise Refusal("unsupported_encoding", f"Content-Encoding must be one of {', '.join(CODINGS)}.")
+    pieces, size = [], 0
+    try:
+        for piece in _DECODERS[coding](body):
+            size += len(piece)
+            if size > limit:
+                raise Refusal("body_too_large", f"The decompressed request body is larger than {limit} bytes.")
+            pieces.append(piece)
+    except (zlib.error, brotli.error, zstandard.ZstdError, EOFError) as error:
+        raise Refusal("bad_encoding", f"The request body is not valid {coding}.") from error
+    return b"".join(pieces)
+
+
+def encode(body: bytes, coding: str) -> bytes:
+    """Apply a coding that `decode` has accepted."""
+    return _ENCODERS.get(coding, lambda b: b)(body)
+
+
+def _zlib(window: int) -> Callable[[bytes], Iterator[bytes]]:
+    def decoder(body: bytes) -> Iterator[bytes]:
+        machine = zlib.decompressobj(window)
+        piece = machine.decompress(body, _STEP)
+        while piece or machine.unconsumed_tail:
+            yield piece
+            piece = machine.decompress(machine.unconsumed_tail, _STEP)
+        if not machine.eof or machine.unused_data:
+            raise EOFError("truncated, or followed by something else")
+
+    return decoder
+
+
+def _brotli(body: bytes) -> Iterator[bytes]:
+    machine = brotli.Decompressor()
+    for start in range(0, len(body), _SIP):
+        yield machine.process(body[start : start + _SIP])
+    if not machine.is_finished():
+        raise EOFError("truncated")
+
+
+def _zstd(body: bytes) -> Iterator[bytes]:
+    machine = zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
+    for start in range(0, len(body), _SIP):
+        yield machine.decompress(body[start : start + _SIP])
+        if machine.unused_data:
+            raise EOFError("followed by something else")
+    if not machine.eof:
+        raise EOFError("truncated")
+
+
+_DECODERS: dict[str, Callable[[bytes], Iterator[bytes]]] = {
+    "gzip": _zlib(16 + zlib.MAX_WBITS),
+    "x-gzip": _zlib(16 + zlib.MAX_WBITS),
+    "deflate": _zlib(zlib.MAX_WBITS),
+    "br": _brotli,
+    "zstd": _zstd,
+}
+CODINGS = tuple(_DECODERS)
+
+
+def _gzip(body: bytes) -> bytes:
+    machine = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)  # no timestamp: equal bodies give equal bytes
+    return machine.compress(body) + machine.flush()
+
+
+_ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": zlib.compress,
+    "br": lambda body: brotli.compress(body, quality=4),
+    "zstd": zstandard.ZstdCompressor().compress,
+}

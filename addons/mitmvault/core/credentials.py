@@ -1,0 +1,109 @@
+"""Every place where a client may carry its token: found, then removed (SECURITY P6).
+
+Rules: 1. All carriers are read. Two different users in one request is a refusal, not a question of precedence.
+       2. All carriers are removed, in every duplicate and case, whether or not they held the token.
+       3. What a `Connection` header names is removed, and so is every hop-by-hop header (RFC 9110, section 7.6.1).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from urllib.parse import unquote_plus
+
+from mitmvault.core.arrival import Arrival, Headers
+
+# header -> how its value holds a token
+CARRIERS = {
+    "proxy-authorization": "scheme",
+    "authorization": "scheme",
+    "x-api-key": "bare",
+    "x-goog-api-key": "bare",
+    "api-key": "bare",
+    "x-auth-token": "bare",
+    "sec-websocket-protocol": "subprotocol",
+}
+QUERY_CARRIERS = frozenset({"key", "auth_token"})
+# Browsers cannot set headers on a WebSocket, so OpenAI and Cloudflare take keys as subprotocols.
+SUBPROTOCOLS = ("openai-insecure-api-key.", "cf-aig-authorization.")
+
+# Removed although we never look for a token in them: other credentials, and our own control headers.
+STRIPPED = frozenset(CARRIERS) - {"sec-websocket-protocol"} | {
+    "cookie",
+    "cf-aig-authorization",
+    "x-auth-key",
+    "x-auth-email",
+    "x-amz-security-token",
+    "x-host-final",
+    "host",  # set anew from the destination
+}
+HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authenticate"})
+
+
+def candidates(arrival: Arrival) -> Iterator[str]:
+    """Every string in the arrival that may be a user token, in carrier order."""
+    for name, kind in CARRIERS.items():
+        for value in arrival.values(name):
+            yield from _READERS[kind](value)
+    for pair in arrival.target.partition("?")[2].split("&"):
+        name, _, value = pair.partition("=")
+        if value and unquote_plus(name).lower() in QUERY_CARRIERS:
+            yield unquote_plus(value)
+
+
+def stripped_headers(headers: Headers, websocket: bool = False) -> Headers:
+    """The headers that may reach the provider, in their order and spelling."""
+    named = {token.strip().lower() for key, value in headers if key.lower() == "connection"
+             for token in value.split(",")}  # fmt: skip
+    # A message's framing is not the client's to remove by naming it in Connection.
+    gone = STRIPPED | HOP_BY_HOP | named - {"content-length", "transfer-encoding", "content-type", "content-encoding"}
+    kept = []
+    for key, value in headers:
+        name = key.lower()
+        if name == "sec-websocket-protocol":
+            value = ", ".join(p for p in map(str.strip, value.split(",")) if not p.startswith(SUBPROTOCOLS))
+            if not value:
+                continue
+        if name not in gone:
+            kept.append((key, value))
+    if websocket:  # the handshake is hop-by-hop, and is what the client wants
+        kept += [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+    return tuple(kept)
+
+
+def stripped_target(target: str) -> str:
+    """The request target without credentials in its query; every other byte stays."""
+    path, mark, query = target.partition("?")
+    if not mark:
+        return target
+    kept = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]).lower() not in QUERY_CARRIERS]
+    return f"{path}?{'&'.join(kept)}" if kept else path
+
+
+def _scheme(value: str) -> Iterator[str]:
+    scheme, _, rest = value.strip().partition(" ")
+    rest = rest.strip()
+    if scheme.lower() != "basic":
+        yield rest or scheme  # "Bearer token", "Token token", or the bare token
+        return
+    try:
+        user, _, password = base64.b64decode(rest, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return
+    # http://name:token@proxy and http://token@proxy are both in use; a placeholder such as x is no token.
+    yield from (part for part in (password, user) if part)
+
+
+def _bare(value: str) -> Iterator[str]:
+    yield from _scheme(value) if " " in value.strip() else iter([value.strip()])
+
+
+def _subprotocol(value: str) -> Iterator[str]:
+    for protocol in map(str.strip, value.split(",")):
+        for prefix in SUBPROTOCOLS:
+            if protocol.startswith(prefix):
+                yield protocol.removeprefix(prefix)
+
+
+_READERS = {"scheme": _scheme, "bare": _bare, "subprotocol": _subprotocol}

@@ -1,0 +1,171 @@
+"""The decision: Arrival → Permit or Refusal. Pure; this file names its steps in order. (DESIGN section 4)
+
+Rules: 1. Who, then where, then what: nothing is said about providers to somebody without a token.
+       2. `admit` decides on the head alone, so that what is refused is refused before its body is read;
+          `settle` needs the body. `decide` is both. No other way leads to a Permit.
+       3. A Refusal never holds the arrival: its traceback is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from mitmvault.core import body as bodies
+from mitmvault.core.arrival import Arrival
+from mitmvault.core.catalogue import Auth, Spec
+from mitmvault.core.credentials import candidates, stripped_target
+from mitmvault.core.paths import checked, first_segment
+from mitmvault.core.place import place
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.routing import route
+from mitmvault.core.scope import check_model, check_provider
+from mitmvault.core.target import choose
+from mitmvault.core.users import User
+from mitmvault.core.vault import Key
+from mitmvault.core.verdict import Admission, ModelEdit, Permit
+from mitmvault.core.world import Known, World
+
+BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_COMPAT_AUTH = Auth("bearer")
+_UNROUTED = Spec(id="?")
+
+
+def decide(world: World, arrival: Arrival, body: bytes = b"") -> Permit | Refusal:
+    """The whole decision about a request that has arrived completely."""
+    admission = admit(world, arrival)
+    return settle(world, arrival, admission, body) if isinstance(admission, Admission) else admission
+
+
+def admit(world: World, arrival: Arrival) -> Admission | Refusal:
+    """Decide on the head of a request."""
+    try:
+        return _admit(world, arrival)
+    except Refusal as refusal:
+        return refusal.speaking(dialect(world, arrival))
+
+
+def settle(world: World, arrival: Arrival, admission: Admission, body: bytes | None) -> Permit | Refusal:
+    """Decide on the body of an admitted request; None stands for a body that is sent on unread."""
+    try:
+        return _settle(world, arrival, admission, body)
+    except Refusal as refusal:
+        return refusal.speaking(admission.dialect)
+
+
+def authenticate(world: World, arrival: Arrival) -> User:
+    """The one user whose token the request carries, or who opened its tunnel. Raises Refusal."""
+    if arrival.vouched is not None:
+        return arrival.vouched
+    offered = {token for token in candidates(arrival) if token}
+    if not offered:
+        raise Refusal("missing_token", "Send your mitmvault user token as the API key, or as proxy credentials.")
+    users = {user.name: user for token in offered if (user := world.users.find(token))}
+    if not users:
+        raise Refusal("unknown_token", "The user token is not valid.")
+    if len(users) > 1:
+        raise Refusal("ambiguous_token", "The request carries the tokens of two users; send one.")
+    return users.popitem()[1]
+
+
+def dialect(world: World, arrival: Arrival) -> str:
+    """The error shape for a request that was not admitted: a guess from host and path."""
+    path = arrival.target.partition("?")[0]
+    known = world.hosts.get(arrival.host) or world.providers.get(first_segment(path) if path[:1] == "/" else "")
+    return (known.spec if known else _UNROUTED).shape_for(path)
+
+
+def _admit(world: World, arrival: Arrival) -> Admission:
+    path = checked(arrival.target.partition("?")[0])
+    at = place(world, arrival)
+    user = authenticate(world, arrival)
+    found = route(world, arrival, at)
+    check_provider(user, found.known)
+    _usable_keys(found.known)
+    _, mark, query = stripped_target(arrival.target).partition("?")
+    target = choose(world, found.known, found.native, mark + query)
+    path_model = _model_in_path(found.known.spec, path)
+    needs_body = (target.prefixes_model or user.models is not None) and path_model is None
+    return Admission(user, found.known, found.rule, target, path_model, needs_body and arrival.method not in BODILESS)
+
+
+def _settle(world: World, arrival: Arrival, admission: Admission, body: bytes | None) -> Permit:
+    entry, target = admission.known.entry, admission.target
+    assert entry and (body is not None or not admission.needs_body)
+    reading = _reading(world, arrival, admission, body)
+    asked = (reading.model if reading else None) or admission.path_model or _model_in_query(arrival)
+    if arrival.method not in BODILESS or arrival.websocket:
+        check_model(admission.user, entry, asked)
+    model, edited = (ModelEdit(asked, asked) if asked else None), None
+    if target.prefixes_model and arrival.method not in BODILESS:
+        model = bodies.edit(entry, reading)
+        if reading and model.sent != model.asked:
+            edited = reading.written(model.sent)
+    auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
+    return Permit(
+        user=admission.user.name,
+        provider=admission.known.name,
+        rule=admission.rule,
+        target=target,
+        headers=_headers(arrival, admission, edited, reading),
+        keys=_usable_keys(admission.known),
+        key_header=auth.header,
+        key_template=auth.template,
+        model=model,
+        body=edited,
+        dialect=admission.dialect,
+    )
+
+
+def _reading(world: World, arrival: Arrival, admission: Admission, body: bytes | None) -> bodies.Reading | None:
+    if not body:
+        return None
+    try:
+        return bodies.read(arrival, body, max(world.settings.body_limit, len(body)))
+    except Refusal as refusal:
+        if refusal.reason == "unsupported_encoding" and not admission.needs_body:
+            return None  # not ours to read, and we need not
+        raise
+
+
+def _headers(
+    arrival: Arrival, admission: Admission, edited: bytes | None, reading: bodies.Reading | None
+) -> tuple[tuple[str, str], ...]:
+    headers = [("Host", admission.target.authority)]
+    if admission.target.gateway_token and not arrival.value("cf-aig-no-wholesale"):
+        # Without it, a key that the gateway does not recognise falls through to Cloudflare credits, which cost money.
+        headers.append(("cf-aig-no-wholesale", "true"))
+    if edited is not None and not arrival.value("transfer-encoding"):
+        headers.append(("content-length", str(len(edited))))
+    if reading and reading.sniffed:
+        headers.append(bodies.JSON_TYPE)
+    return tuple(headers)
+
+
+def _usable_keys(known: Known) -> tuple[Key, ...]:
+    keys = tuple(key for key in known.entry.keys if key.usable) if known.entry else ()
+    if keys:
+        return keys
+    have = len(known.entry.keys) if known.entry else 0
+    text = f"all {have} keys are expired" if have else "the vault has no key for it"
+    raise Refusal("no_usable_key", f"Provider {known.name} has no usable key: {text}.")
+
+
+def _model_in_path(spec: Spec, path: str) -> str | None:
+    """The model where the path names it, e.g. /v1beta/models/{model}:generateContent; decoded."""
+    if not spec.model_in_path:
+        return None
+    pattern = re.escape(spec.model_in_path).replace(r"\{model\}", "(?P<model>[^/:]+(?:/[^/:]+)*)") + ":"
+    match = re.search(pattern, unquote(path))
+    return match["model"] if match else None
+
+
+def _model_in_query(arrival: Arrival) -> str | None:
+    """The model of a WebSocket handshake: wss://…/realtime?model=…"""
+    if not arrival.websocket:
+        return None
+    for pair in arrival.target.partition("?")[2].split("&"):
+        name, _, value = pair.partition("=")
+        if unquote(name) == "model":
+            return unquote(value)
+    return None

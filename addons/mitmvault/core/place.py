@@ -1,0 +1,106 @@
+"""Which place does the request name: our own, a provider's, or neither? (DESIGN section 4.1, SECURITY P2, P4, P5, P17)
+
+Rules: 1. Every name that the client gives for its destination must be the same: CONNECT host, SNI, Host, URL.
+       2. Our own names are loopback names and the listener's own address, at the listener's port, and those the
+          operator added. Anything else in a Host header is not us: a web page rebinding its DNS gets nowhere.
+       3. What is neither is refused, or tunnelled unread; it is never decrypted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from mitmvault.core import networks
+from mitmvault.core.arrival import Arrival, Way
+from mitmvault.core.credentials import candidates
+from mitmvault.core.hostnames import normal, split_authority
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.users import User, digest
+from mitmvault.core.world import Known, World
+
+
+def place(world: World, arrival: Arrival) -> Known | None:
+    """The provider whose host the client named; None for our own. Raises Refusal for anything else."""
+    host = _one_name(arrival)
+    if arrival.way is Way.LISTENER and _is_own(world, arrival, host):
+        return None
+    if arrival.way is Way.TRANSPARENT and not (arrival.tls and arrival.sni):
+        raise Refusal("destination_refused", "Redirected traffic must be TLS with a server name (SNI).")
+    known = world.at(host, arrival.port)
+    if known is None:
+        raise _not_served(host)
+    return known
+
+
+def _one_name(arrival: Arrival) -> str:
+    """The one host that all names agree on (rule 1)."""
+    redirected = arrival.way is Way.TRANSPARENT  # its address is an IP that the client resolved
+    host = normal((arrival.sni or "") if redirected else arrival.host)
+    authority = split_authority(arrival.authority, arrival.scheme)
+    if len(set(arrival.values("host"))) > 1 or authority is None:
+        raise Refusal("host_mismatch", "The request must have exactly one valid Host header.")
+    spoken_in_tls = arrival.way is not Way.LISTENER and arrival.sni is not None
+    if authority != (host, arrival.port) or (spoken_in_tls and normal(arrival.sni or "") != host):
+        raise Refusal("host_mismatch", "The host of the connection, of TLS and of the request are not the same.")
+    return host
+
+
+def _is_own(world: World, arrival: Arrival, host: str) -> bool:
+    if world.settings.knows_name(host, arrival.port):
+        return True
+    own = networks.is_loopback(host) or host == normal(arrival.listener[0])
+    return own and arrival.port == arrival.listener[1]
+
+
+def _not_served(host: str) -> Refusal:
+    return Refusal(
+        "destination_refused",
+        f"{host or 'This destination'} is not a provider that mitmvault serves. Check the base URL, "
+        "or let only HTTPS traffic to providers through the proxy (set HTTPS_PROXY, not HTTP_PROXY).",
+    )
+
+
+class Passage(Enum):
+    """What happens to a tunnel."""
+
+    INTERCEPT = "intercept"
+    BLIND = "blind"
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """A CONNECT that may be opened. `user` is who opened it with valid proxy credentials, if anybody did."""
+
+    passage: Passage
+    user: User | None
+    token_digest: str | None = None  # so that a revoked token closes the tunnel's door at the next request
+
+
+def tunnel(world: World, arrival: Arrival) -> Tunnel:
+    """Decide about a CONNECT before anything is resolved or dialled. Raises Refusal."""
+    host = normal(arrival.host)
+    user, token = _proxy_user(world, arrival)
+    if world.at(host, arrival.port):
+        return Tunnel(Passage.INTERCEPT, user, token)
+    policy = world.settings.unmatched or ("tunnel" if world.loopback_bind else "refuse")
+    address = networks.parse(host)
+    closed = networks.forbidden(address, world.settings.allow_networks) if address else networks.forbidden_name(host)
+    if not host or closed or host == normal(arrival.listener[0]):
+        raise Refusal("destination_refused", f"{host or 'This host'} is on this machine or in a private network; "
+                      "an operator can open it with allow_networks in mitmvault.yaml.")  # fmt: skip
+    if policy == "refuse":
+        raise _not_served(host)
+    if user is None and not world.loopback_bind:
+        raise Refusal("proxy_token_needed", "Tunnels need your user token as proxy credentials: http://x:TOKEN@proxy.")
+    return Tunnel(Passage.BLIND, user, token)
+
+
+def _proxy_user(world: World, arrival: Arrival) -> tuple[User | None, str | None]:
+    """Who the proxy credentials belong to, and their digest; nobody without any. Raises Refusal when they are wrong."""
+    if not any(arrival.values("proxy-authorization")):
+        return None, None
+    for token in candidates(arrival):
+        if user := world.users.find(token):
+            return user, digest(token)
+    raise Refusal("unknown_token", "The proxy credentials hold no valid user token.")

@@ -1,0 +1,123 @@
+"""The one way to say no: a reason code, a sentence, and the shape that the client's SDK can show.
+
+Rules: 1. Every refusal has a reason from `REASONS`; the table gives its HTTP status. Codes are stable, texts are not.
+       2. A text says what to do. It never holds a token, a key or a header's value.
+       3. The body has the shape of the provider the client believes it talks to, so that SDKs show the text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+# reason -> (HTTP status, kind of error). The kind picks the dialect's own error type below.
+REASONS: dict[str, tuple[int, str]] = {
+    "missing_token": (401, "authentication"),
+    "unknown_token": (403, "permission"),
+    "ambiguous_token": (400, "invalid"),
+    "provider_not_allowed": (403, "permission"),
+    "model_not_allowed": (403, "permission"),
+    "destination_refused": (403, "permission"),
+    "proxy_token_needed": (407, "authentication"),
+    "not_found": (404, "not_found"),
+    "no_provider": (400, "invalid"),
+    "unknown_host_final": (400, "invalid"),
+    "bad_path": (400, "invalid"),
+    "bad_json": (400, "invalid"),
+    "bad_request": (400, "invalid"),
+    "duplicate_field": (400, "invalid"),
+    "missing_model": (400, "invalid"),
+    "bad_encoding": (400, "invalid"),
+    "unsupported_encoding": (415, "invalid"),
+    "body_too_large": (413, "too_large"),
+    "host_mismatch": (421, "invalid"),
+    "internal_error": (500, "internal"),
+    "not_permitted": (502, "internal"),
+    "upstream_unreachable": (502, "upstream"),
+    "upstream_failed": (502, "upstream"),
+    "upstream_redirect": (502, "upstream"),
+    "no_usable_key": (503, "unavailable"),
+    "provider_not_configured": (503, "unavailable"),
+    "not_ready": (503, "unavailable"),
+}
+
+# kind -> the name each dialect uses for it.
+# Sources: OpenAI openapi.yaml error types; Anthropic SDK types/shared error types; google.rpc.Code names.
+KINDS: dict[str, dict[str, str]] = {
+    "authentication": {"openai": "authentication_error", "anthropic": "authentication_error", "google": "UNAUTHENTICATED"},
+    "permission": {"openai": "permission_error", "anthropic": "permission_error", "google": "PERMISSION_DENIED"},
+    "invalid": {"openai": "invalid_request_error", "anthropic": "invalid_request_error", "google": "INVALID_ARGUMENT"},
+    "not_found": {"openai": "not_found_error", "anthropic": "not_found_error", "google": "NOT_FOUND"},
+    "too_large": {"openai": "invalid_request_error", "anthropic": "request_too_large", "google": "INVALID_ARGUMENT"},
+    "internal": {"openai": "server_error", "anthropic": "api_error", "google": "INTERNAL"},
+    "upstream": {"openai": "server_error", "anthropic": "api_error", "google": "UNAVAILABLE"},
+    "unavailable": {"openai": "server_error", "anthropic": "overloaded_error", "google": "UNAVAILABLE"},
+}  # fmt: skip
+
+DIALECTS = ("openai", "anthropic", "google")
+
+# The only failures that a second try may cure by itself; SDKs obey `x-should-retry` (openai, anthropic, groq SDKs).
+WORTH_A_RETRY = frozenset({"upstream_unreachable", "upstream_failed", "not_ready"})
+
+
+class Refusal(Exception):
+    """A request that must not leave. Raised inside the core, returned by `decide`, rendered by `answer`."""
+
+    def __init__(self, reason: str, text: str, dialect: str = "openai") -> None:
+        super().__init__(f"{reason}: {text}")
+        self.status, self.kind = REASONS[reason]
+        self.reason = reason
+        self.text = text
+        self.dialect = dialect
+
+    def speaking(self, dialect: str) -> Refusal:
+        """The same refusal in another dialect, without the traceback (its frames hold the arrival)."""
+        return Refusal(self.reason, self.text, dialect)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete HTTP answer, engine-neutral."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def answer(refusal: Refusal) -> Answer:
+    """Render a refusal as the JSON error its dialect's SDKs expect."""
+    body = msgspec.json.encode(_SHAPES[refusal.dialect](refusal))
+    headers = [
+        ("content-type", "application/json"),
+        ("content-length", str(len(body))),
+        ("cache-control", "no-store"),
+        ("x-mitmvault-reason", refusal.reason),
+        ("x-should-retry", "true" if refusal.reason in WORTH_A_RETRY else "false"),
+    ]
+    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        headers.append(("www-authenticate", 'Bearer realm="mitmvault"'))
+    if refusal.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        headers.append(("proxy-authenticate", 'Basic realm="mitmvault"'))
+    return Answer(refusal.status, tuple(headers), body)
+
+
+def _openai(refusal: Refusal) -> dict[str, Any]:
+    kind = KINDS[refusal.kind]["openai"]
+    return {"error": {"message": refusal.text, "type": kind, "param": None, "code": refusal.reason}}
+
+
+def _anthropic(refusal: Refusal) -> dict[str, Any]:
+    kind = KINDS[refusal.kind]["anthropic"]
+    return {"type": "error", "error": {"type": kind, "message": refusal.text, "code": refusal.reason}}
+
+
+def _google(refusal: Refusal) -> dict[str, Any]:
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": refusal.reason, "domain": "mitmvault"}
+    status = KINDS[refusal.kind]["google"]
+    return {"error": {"code": refusal.status, "message": refusal.text, "status": status, "details": [info]}}
+
+
+_SHAPES = {"openai": _openai, "anthropic": _anthropic, "google": _google}

@@ -1,0 +1,30 @@
+"""What a user may use: providers by name or alias, models by id or pattern."""
+
+from __future__ import annotations
+
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.users import User
+from mitmvault.core.vault import Provider
+from mitmvault.core.world import Known
+
+
+def check_provider(user: User, known: Known) -> None:
+    """Raises Refusal when the user may not use this provider under any of its names."""
+    if not any(user.may_use_provider(name) for name in {known.name, *known.spec.names}):
+        raise Refusal("provider_not_allowed", f"Your token does not allow the provider {known.name}.")
+
+
+def check_model(user: User, entry: Provider, asked: str | None) -> None:
+    """Raises Refusal when the user may not use this model, or is limited to some and names none.
+
+    An id that carries the gateway prefix already is checked without it, unless the vault knows it as it stands.
+    """
+    if user.models is None:
+        return
+    if asked is None:
+        raise Refusal("model_not_allowed", "Your token is limited to some models, and this request names none.")
+    spellings = {asked}
+    if asked not in {model.id for model in entry.models}:
+        spellings.add(asked.removeprefix(f"{entry.gateway_model_prefix}/"))
+    if not any(user.may_use_model(spelling) for spelling in spellings):
+        raise Refusal("model_not_allowed", f"Your token does not allow the model {asked}.")

@@ -1,0 +1,113 @@
+"""The settings of a home, `mitmvault.yaml`: YAML in, one frozen dataclass out.
+
+Rules: 1. Unknown settings are errors that name the allowed ones.
+       2. Defaults are safe: loopback, closed, nothing passed through that was not asked for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+import yaml
+
+from mitmvault.core.hostnames import normal
+from mitmvault.core.networks import Network
+
+_SIZES = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
+_SIZE = re.compile(r"(\d+)\s*([kmg]?b?)\Z", re.I)
+UNMATCHED = ("tunnel", "refuse")
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the message names the setting."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator may decide. Every field is a key of mitmvault.yaml."""
+
+    unmatched: str | None = None  # tunnel | refuse; None: tunnel TLS on a loopback bind, refuse elsewhere
+    allow_networks: tuple[Network, ...] = ()  # private networks that clients may reach through a tunnel
+    names: tuple[str, ...] = ()  # more names of this proxy, for base-URL clients: host or host:port
+    body_limit: int = 32 * 2**20  # bytes of a request body that are read before they are sent on
+    idle_timeout: int = 1800  # seconds of silence after which a connection is closed; at least 600
+    upstream_ca: str | None = None  # PEM file of authorities trusted for providers, beside the usual ones
+
+    def knows_name(self, host: str, port: int) -> bool:
+        """Is this one of the names the operator gave the proxy?"""
+        return host in self.names or f"{host}:{port}" in self.names
+
+
+def load(text: str) -> Settings:
+    """Read mitmvault.yaml; an empty text gives the defaults. Raises SettingsError."""
+    try:
+        document = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"the settings are not valid YAML: {error}") from error
+    allowed = [field.name for field in fields(Settings)]
+    if not isinstance(document, dict):
+        raise SettingsError(f"the settings must be a mapping of {', '.join(allowed)}")
+    for key in document:
+        if key not in allowed:
+            raise SettingsError(f"unknown setting {key!r}; allowed: {', '.join(allowed)}")
+    return Settings(**{key: _READERS[key](key, value) for key, value in document.items() if value is not None})
+
+
+def _unmatched(key: str, value: Any) -> str:
+    if value not in UNMATCHED:
+        raise SettingsError(f"{key}: must be one of {', '.join(UNMATCHED)}")
+    return str(value)
+
+
+def _networks(key: str, value: Any) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(item) for item in _texts(key, value))
+    except ValueError as error:
+        raise SettingsError(f"{key}: {error}; write networks such as 10.20.0.0/16") from None
+
+
+def _names(key: str, value: Any) -> tuple[str, ...]:
+    names = _texts(key, value)
+    for name in names:
+        if not normal(name.partition(":")[0]):
+            raise SettingsError(f"{key}: {name!r} is no host name")
+    return tuple(name.lower() for name in names)
+
+
+def _texts(key: str, value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise SettingsError(f"{key}: must be a list of strings")
+    return value
+
+
+def _size(key: str, value: Any) -> int:
+    match = _SIZE.match(str(value))
+    if not match or isinstance(value, bool):
+        raise SettingsError(f"{key}: must be a size such as 32MB")
+    unit = match[2].lower()
+    return int(match[1]) * _SIZES[unit if unit in _SIZES else unit + "b"]
+
+
+def _seconds(key: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 600:
+        raise SettingsError(f"{key}: must be a whole number of seconds, at least 600: models may think that long")
+    return value
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(f"{key}: must be a string")
+    return value
+
+
+_READERS = {
+    "unmatched": _unmatched,
+    "allow_networks": _networks,
+    "names": _names,
+    "body_limit": _size,
+    "idle_timeout": _seconds,
+    "upstream_ca": _text,
+}

@@ -1,0 +1,76 @@
+"""Direct to the provider, or through Cloudflare AI Gateway. (DESIGN section 6)
+
+Rules: 1. The destination comes from the vault or the catalogue. Nothing of it comes from the client.
+       2. The gateway is used when `gatewayEndpoint` is set and there is a token for it.
+       3. Compat serves chat completions alone; everything else takes the provider's native path at the gateway.
+
+Sources: developers.cloudflare.com/ai-gateway, pages "unified API" and the providers' own (2026).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from mitmvault.core.paths import Native, endpoint_path, join
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.secret import Secret
+from mitmvault.core.verdict import Target
+from mitmvault.core.world import Known, World
+
+CHAT = "/chat/completions"
+COMPAT = "/compat"
+
+
+def choose(world: World, known: Known, path: Native, query: str) -> Target:
+    """The target for a native path. `query` begins with "?" or is empty. Raises Refusal when nothing is configured."""
+    entry = known.entry
+    token = world.gateway_token or (entry.gateway_key if entry else None)
+    if entry and entry.gateway_endpoint and token:
+        return _gateway(world, known, path, query, token)
+    endpoint = world.endpoint_of(known)
+    if endpoint is None:
+        raise Refusal("provider_not_configured", f"Provider {known.name} has no endpoint; set it in the vault.")
+    if not entry or not entry.gateway_endpoint:
+        why = "the vault sets no gatewayEndpoint"
+    else:
+        why = "no gateway token (CLOUDFLARE_AIG_TOKEN or gatewayKey)"
+    return _target("direct", endpoint, join(known.spec, endpoint, path) + query, path, None, why)
+
+
+def _gateway(world: World, known: Known, path: Native, query: str, token: Secret) -> Target:
+    assert known.entry and known.entry.gateway_endpoint
+    url = known.entry.gateway_endpoint
+    if "{account}" in url:
+        if not world.account:
+            raise Refusal("provider_not_configured", f"The gatewayEndpoint of {known.name} contains {{account}}; "
+                          "set CLOUDFLARE_ACCOUNT_ID in mitmvault's environment.")  # fmt: skip
+        url = url.replace("{account}", quote(world.account, safe=""))
+    base = endpoint_path(url)
+    if not base.endswith(COMPAT):
+        why = "gatewayEndpoint is no /compat address: paths are appended, models prefixed"
+        return _target("gateway", url, base + path.tail + query, path, token, why, prefixes=True)
+    if _is_chat(known, path):
+        why = "gatewayEndpoint is set, and compat serves chat completions"
+        return _target("compat", url, base + CHAT + query, path, token, why, prefixes=True)
+    gateway = known.spec.gateway
+    slug = gateway.slug if gateway else known.entry.gateway_model_prefix
+    if not slug:
+        raise Refusal("provider_not_configured", f"Cloudflare's compat endpoint cannot serve {path.tail}, and "
+                      f"{known.name} has no gateway slug; set gatewayModelPrefix in the vault.")  # fmt: skip
+    keep = gateway.keep_base if gateway else True
+    rest = path.path if keep or path.base != known.spec.base_path else path.tail
+    why = "gatewayEndpoint is set; compat cannot serve this path, the provider's own path at the gateway can"
+    return _target("native", url, f"{base.removesuffix(COMPAT)}/{slug}{rest}{query}", path, token, why)
+
+
+def _is_chat(known: Known, path: Native) -> bool:
+    return path.tail == CHAT or path.path == (known.spec.chat_base or "") + CHAT
+
+
+def _target(
+    mode: str, url: str, raw_path: str, path: Native, token: Secret | None, why: str, prefixes: bool = False
+) -> Target:
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return Target(mode, parts.scheme, host, port, raw_path, path.path, prefixes, token, why)

@@ -1,0 +1,110 @@
+"""The two outcomes of a decision, and the halfway house between them. (The other outcome is `refusal.Refusal`.)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mitmvault.core.secret import Secret
+from mitmvault.core.users import User
+from mitmvault.core.vault import Key
+from mitmvault.core.world import Known
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the request goes, and in which form."""
+
+    mode: str  # direct | compat | native | gateway
+    scheme: str
+    host: str
+    port: int
+    path: str  # raw, with its query
+    native_path: str  # the provider's own path, for the choice of credential scheme and error shape
+    prefixes_model: bool
+    gateway_token: Secret | None
+    why: str
+
+    @property
+    def authority(self) -> str:
+        """The Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == {"http": 80, "https": 443}[self.scheme] else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The head of the request is in order: who, which provider by which rule, where to. The body is not read yet."""
+
+    user: User
+    known: Known
+    rule: str
+    target: Target
+    path_model: str | None  # the model, where the path names it
+    needs_body: bool  # the model in the body must be read or changed before anything may be sent
+
+    @property
+    def dialect(self) -> str:
+        return self.known.spec.shape_for(self.target.native_path)
+
+
+@dataclass(frozen=True)
+class ModelEdit:
+    """The model the client asked for, and the one that is sent."""
+
+    asked: str
+    sent: str
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One header that the wire layer fills in. The flow shows `shown`; the value is in `secret`."""
+
+    header: str
+    template: str
+    secret: Secret
+    label: str
+
+    @property
+    def shown(self) -> str:
+        """What every observer sees, e.g. `Bearer [groq #2 …a1f3]`."""
+        return self.template.format(f"[{self.label}]")
+
+    def value(self) -> str:
+        """The real header value. For the wire ring alone."""
+        return self.template.format(self.secret.reveal())
+
+
+@dataclass(frozen=True)
+class Permit:
+    """This request may leave, to this target, with one of these keys, in this order."""
+
+    user: str
+    provider: str
+    rule: str
+    target: Target
+    headers: tuple[tuple[str, str], ...]  # set, replacing any of the same name
+    keys: tuple[Key, ...]
+    key_header: str
+    key_template: str
+    model: ModelEdit | None
+    body: bytes | None  # the edited body; None: the body as it came
+    dialect: str
+
+    def credentials(self, attempt: int = 0) -> tuple[Credential, ...]:
+        """What the wire layer writes for the given attempt: the provider key, and the gateway's token."""
+        key = self.keys[attempt % len(self.keys)]
+        found = [Credential(self.key_header, self.key_template, key.secret, f"{self.provider} {key.label}")]
+        if token := self.target.gateway_token:
+            found.append(Credential("cf-aig-authorization", "Bearer {}", token, f"gateway {token.fingerprint}"))
+        return tuple(found)
+
+    @property
+    def story(self) -> str:
+        """One line for people: `alice → groq via gateway · model a → groq/a · key #2 …a1f3`."""
+        via = "" if self.target.mode == "direct" else f" via {self.target.mode} gateway"
+        parts = [f"{self.user} → {self.provider}{via}"]
+        if self.model:
+            edit = self.model
+            parts.append(f"model {edit.asked}" + (f" → {edit.sent}" if edit.sent != edit.asked else ""))
+        parts.append(f"key {self.keys[0].label}")
+        return " · ".join(parts)

@@ -1,0 +1,79 @@
+"""Everything a decision may know: one frozen value, replaced as a whole when a file changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from mitmvault.core import networks
+from mitmvault.core.catalogue import Catalogue, Spec
+from mitmvault.core.hostnames import DEFAULT_PORTS, normal
+from mitmvault.core.paths import custom_spec
+from mitmvault.core.secret import Secret
+from mitmvault.core.settings import Settings
+from mitmvault.core.users import Users
+from mitmvault.core.vault import Provider, Vault
+
+
+@dataclass(frozen=True)
+class Known:
+    """A provider: how to talk to it, and what the vault has for it (None: nothing)."""
+
+    name: str
+    spec: Spec
+    entry: Provider | None
+
+
+@dataclass(frozen=True)
+class World:
+    """Catalogue, vault, users and settings of one moment."""
+
+    catalogue: Catalogue
+    vault: Vault
+    users: Users
+    settings: Settings = field(default_factory=Settings)
+    account: str | None = None  # CLOUDFLARE_ACCOUNT_ID
+    gateway_token: Secret | None = None  # CLOUDFLARE_AIG_TOKEN
+    embedded: Mapping[str, str] = field(default_factory=dict)  # provider id -> its endpoint in this process
+    loopback_bind: bool = True  # nobody but this machine can reach the listener
+
+    @cached_property
+    def providers(self) -> Mapping[str, Known]:
+        """By every name a path prefix may use. A vault entry's own name beats an alias."""
+        found: dict[str, Known] = {}
+        entries = {name: self._known(name, entry) for name, entry in self.vault.providers.items()}
+        for spec in self.catalogue.specs:
+            match = next((entries[name] for name in spec.names if name in entries), None)
+            for name in spec.names:
+                found[name] = match or Known(spec.id, spec, None)
+        return found | entries
+
+    @cached_property
+    def hosts(self) -> Mapping[str, Known]:
+        """By every host whose traffic is intercepted: the catalogue's, and those of custom vault providers."""
+        found = {host: self.providers[spec.id] for spec in self.catalogue.specs for host in spec.hosts}
+        for known in self.providers.values():
+            host = normal(urlsplit(known.entry.endpoint).hostname or "") if known.entry and known.entry.endpoint else ""
+            # An endpoint on this machine or in a private network is for us to reach, not for clients to name.
+            if host and networks.parse(host) is None and not networks.is_loopback(host):
+                found.setdefault(host, known)
+        return found
+
+    def at(self, host: str, port: int) -> Known | None:
+        """The provider that lives at this host and port, as a client would name them."""
+        known = self.hosts.get(host)
+        if known is None or port in DEFAULT_PORTS.values():
+            return known
+        endpoint = urlsplit(known.entry.endpoint or "") if known.entry else None
+        return known if endpoint and (endpoint.hostname, endpoint.port) == (host, port) else None
+
+    def endpoint_of(self, known: Known) -> str | None:
+        """Where the provider is reached directly: the vault's word, else the catalogue's."""
+        own = known.entry.endpoint if known.entry else None
+        return own or self.embedded.get(known.spec.id) or known.spec.endpoint
+
+    def _known(self, name: str, entry: Provider) -> Known:
+        spec = self.catalogue.by_name.get(name) or custom_spec(name, entry.endpoint or "")
+        return Known(name, spec, entry)

@@ -1,0 +1,115 @@
+"""The first start: a home directory with a demo vault and one user, so that the proxy works before anything is set up.
+
+Rules: 1. What exists is never overwritten, and no mode is tightened silently: wide modes are warnings.
+       2. A crypto token is invented only where there is none and no vault that needs the lost one.
+       3. Everything is created private: directory 0700, files 0600.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mitmvault.core import users, vault
+from mitmvault.core.secret import Secret
+from mitmvault.home import files, password, store
+from mitmvault.home.layout import Home, HomeError
+
+TOKEN_PREFIX = "mv-"  # noqa: S105  the visible part of every token that we make
+_TOKEN_BYTES = 24  # 32 characters
+_CRYPTOKEN_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Started:
+    """What `ensure` found and made: the files it created, the user it made with the token, and what to warn about."""
+
+    created: tuple[Path, ...]
+    user: str | None
+    token: Secret | None
+    warnings: list[str]
+
+
+def ensure(home: Home, environ: Mapping[str, str]) -> Started:
+    """Make the home directory complete, or raise a HomeError that says what to do."""
+    try:
+        make_directory(home)
+        with files.locked(home.path):
+            return _complete(home, environ)
+    except OSError as error:
+        raise HomeError(f"cannot use {error.filename or home.path}: {error.strerror}") from None
+
+
+def make_directory(home: Home) -> None:
+    """Create the home directory, private; an existing one must be a directory that we may write to."""
+    if home.path.exists() and not home.path.is_dir():
+        raise HomeError(f"{home.path} is not a directory: move it away, or choose another with --home")
+    if not home.path.exists():
+        home.path.parent.mkdir(parents=True, exist_ok=True)
+        home.path.mkdir(files.PRIVATE_DIRECTORY, exist_ok=True)
+    if not os.access(home.path, os.R_OK | os.W_OK | os.X_OK):
+        raise HomeError(f"{home.path} is not writable for you: change its owner, or choose another with --home")
+
+
+def fresh_token() -> Secret:
+    """A new user token."""
+    return Secret(TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES))
+
+
+def login_name(environ: Mapping[str, str]) -> str:
+    """The person's login name as a user name; "me" when there is none."""
+    name = next((environ[variable] for variable in ("LOGNAME", "USER", "USERNAME") if environ.get(variable)), "")
+    return re.sub(r"[^A-Za-z0-9._@-]+", "-", name).strip("-._@")[:64] or "me"
+
+
+def _complete(home: Home, environ: Mapping[str, str]) -> Started:
+    created: list[Path] = []
+    user, token = None, None
+    if not home.vault.exists():
+        if not password.known(home, environ):
+            files.write_atomic(home.cryptoken, secrets.token_urlsafe(_CRYPTOKEN_BYTES).encode() + b"\n")
+            created.append(home.cryptoken)
+        files.write_atomic(home.vault, store.seal(_demo_vault(), password.crypto_token(home, environ)))
+        created.append(home.vault)
+    password.crypto_token(home, environ)  # an existing vault needs its own: the error says how to provide it
+    if not home.users.exists():
+        user, token = login_name(environ), fresh_token()
+        document = users.added({}, user, {"key": token.reveal()})
+        files.write_atomic(home.users, users.dump_document(document))
+        created.append(home.users)
+    _refuse_unreadable(home)
+    return Started(tuple(created), user, token, _warnings(home))
+
+
+def _demo_vault() -> bytes:
+    """One provider without an endpoint: it is embedded in the proxy and needs no network."""
+    key = {"key": "demo-key-" + secrets.token_urlsafe(_TOKEN_BYTES), "owner": "mitmvault", "type": "free"}
+    limits = {"contextWindow": 8192, "maxOutputTokens": 2048, "tpmLimit": None}
+    model = {"id": "demo-1", "usage": "chat", **limits, "priority": 0}
+    demo = {"protocol": "openai", "keys": [key], "models": [model]}
+    return vault.dump_document({"version": 1, "providers": {"demo": demo}})
+
+
+def _refuse_unreadable(home: Home) -> None:
+    for path in (home.vault, home.users):
+        files.read(path, store.MAX_BYTES)
+
+
+def _warnings(home: Home) -> list[str]:
+    private = [home.vault, home.users, home.cryptoken, home.settings, home.ca, home.ledger]
+    before = [path.with_name(path.name + files.PREVIOUS) for path in (home.vault, home.users)]
+    return [text for path in (home.path, *private, *before) if (text := _wide(path))]
+
+
+def _wide(path: Path) -> str | None:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    wanted = files.PRIVATE_DIRECTORY if path.is_dir() else files.PRIVATE_FILE
+    return f"{path} is open to others (mode {mode:04o}): chmod {wanted:03o} {path}" if mode & 0o077 else None

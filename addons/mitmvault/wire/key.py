@@ -1,0 +1,95 @@
+"""The real key, written at the last possible moment: when the head is serialised for the provider's connection.
+
+Rules: 1. No permit, no bytes. Whatever went wrong before, it ends here in a refusal and not in a leak.
+       2. The connection must be the permit's: host, port, no proxy in between, and TLS with the permit's name
+          verified; plain HTTP only where the vault's own endpoint says so.
+       3. The key goes into a copy. The flow keeps what everybody may see.
+       4. An error in here is reported by its type alone: its text may hold a key.
+
+How: `mitmproxy.proxy.layers.http.HttpClient` instantiates the module globals Http1Client, Http2Client and Http3Client
+(11.0.2 and 12.2.3). They are replaced by subclasses that copy the outgoing request. h1, h2 and WebSocket pass here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from mitmproxy import ctx
+from mitmproxy.connection import Connection, Server
+from mitmproxy.http import Request
+from mitmproxy.proxy.layers import http as layers
+from mitmproxy.proxy.layers.http import HttpEvent, ReceiveHttp, RequestHeaders
+
+from mitmvault.core.credentials import CARRIERS
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.verdict import Permit
+from mitmvault.wire import compat, permits, switch
+
+logger = logging.getLogger(__name__)
+_NAMES = ("Http1Client", "Http2Client", "Http3Client")
+_STOCK: dict[str, Any] = {name: getattr(layers, name) for name in _NAMES}
+_REMOVED = (*(name for name, kind in CARRIERS.items() if kind != "subprotocol"), "cf-aig-authorization", "cookie")
+
+
+def install() -> None:
+    """Put the subclasses in place; they stay until the process ends."""
+    for name, stock in _STOCK.items():
+        if getattr(layers, name) is stock:
+            setattr(layers, name, _swapping(stock))
+
+
+def _swapping(stock: Any) -> Any:
+    class Swapping(stock):
+        def _handle_event(self, event: Any) -> Iterator[Any]:
+            refused = self.__dict__.setdefault("_mitmvault_refused", set())
+            if isinstance(event, RequestHeaders):
+                outgoing = event.request.copy()
+                try:
+                    write(self.conn, event.request, outgoing)
+                except Exception as error:
+                    refused.add(event.stream_id)
+                    yield ReceiveHttp(_denied(event.stream_id, error))
+                    return
+                event = RequestHeaders(event.stream_id, outgoing, event.end_stream, event.replay_flow)
+            elif isinstance(event, HttpEvent) and event.stream_id in refused:
+                return
+            yield from super()._handle_event(event)
+
+    Swapping.__name__ = f"Swapping{stock.__name__}"
+    return Swapping
+
+
+def write(connection: Connection, original: Request, outgoing: Request) -> None:
+    """Write the credentials of the original's permit into the outgoing copy. Raises Refusal."""
+    permit = permits.of(original)
+    if permit is None or not switch.is_on():
+        raise Refusal("not_permitted", "mitmvault did not permit this request; nothing was sent.")
+    _check(connection, outgoing, permit)
+    for name in _REMOVED:
+        outgoing.headers.pop(name, None)
+    for credential in permit.credentials():
+        outgoing.headers[credential.header] = credential.value()
+
+
+def _check(connection: Connection, outgoing: Request, permit: Permit) -> None:
+    target = permit.target
+    there = (target.host, target.port)
+    same_place = isinstance(connection, Server) and connection.address == there and connection.via is None
+    same_request = (outgoing.host, outgoing.port, outgoing.scheme) == (*there, target.scheme)
+    if target.scheme == "https":
+        secure = connection.tls_established and connection.sni == target.host and not ctx.options.ssl_insecure
+    else:
+        secure = not connection.tls
+    if not (same_place and same_request and secure):
+        raise Refusal("not_permitted", "The connection is not the one that was permitted; nothing was sent.")
+
+
+def _denied(stream_id: int, error: Exception) -> Any:
+    if not isinstance(error, Refusal):
+        logger.error("writing the key failed: %s", type(error).__name__)
+        error = Refusal("internal_error", "mitmvault failed while it wrote the request; nothing was sent.")
+    event = compat.server_error(stream_id, error.text)
+    event.refusal = error  # type: ignore[attr-defined]  # picked up by wire.stream
+    return event

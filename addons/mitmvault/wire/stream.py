@@ -1,0 +1,151 @@
+"""One request's life inside mitmproxy, mended in three places.
+
+1. A refusal is answered at once: before the body is read, and without keeping it.
+2. A body is read up to a limit; beyond it, it is streamed on if nobody needs to read it, else refused.
+3. Every error that mitmproxy would send as an HTML page is sent as JSON, in the provider's shape.
+
+How: `HttpLayer.make_stream` instantiates the module global HttpStream (11.0.2 and 12.2.3).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mitmproxy import http
+from mitmproxy.proxy.layers import http as layers
+from mitmproxy.proxy.layers.http import (
+    HttpResponseHeadersHook,
+    HttpResponseHook,
+    RequestData,
+    RequestEndOfMessage,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    SendHttp,
+)
+
+from mitmvault.core.refusal import Answer, Refusal, answer
+from mitmvault.wire import compat, permits
+
+_STOCK = layers.HttpStream
+_POLICY = "_mitmvault_body_policy"
+
+
+@dataclass(frozen=True)
+class BodyPolicy:
+    """What to do with a body whose size is not known in advance, once it has grown beyond `limit` bytes.
+
+    `overflow` either permits the request, which is then streamed on, or sets the flow's response.
+    """
+
+    limit: int
+    overflow: Callable[[], None]
+
+
+def set_body_policy(request: http.Request, policy: BodyPolicy) -> None:
+    """Attach a policy to a request whose head was admitted."""
+    setattr(request, _POLICY, policy)
+
+
+def response_of(reply: Answer) -> http.Response:
+    """mitmproxy's form of one of our answers."""
+    headers = http.Headers([(name.encode(), value.encode()) for name, value in reply.headers])
+    return http.Response.make(reply.status, reply.body, headers)
+
+
+def install() -> None:
+    """Put the subclass in place; it stays until the process ends."""
+    layers.HttpStream = MendedStream  # type: ignore[misc]
+
+
+class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
+    """HttpStream with early answers, a body policy, and JSON errors."""
+
+    answered_early = False
+    head_sent = False
+
+    def _handle_event(self, event: Any) -> Iterator[Any]:
+        """Pass commands on, but turn an error page into a JSON answer (3)."""
+        commands = super()._handle_event(event)
+        reply = None
+        while True:
+            try:
+                command = commands.send(reply)
+            except StopIteration:
+                return
+            if isinstance(command, SendHttp) and command.connection is self.context.client:
+                sent = command.event
+                if isinstance(sent, ResponseHeaders) and sent.response.status_code >= 200:
+                    self.head_sent = True
+                elif isinstance(sent, ResponseProtocolError) and not self.head_sent:
+                    if status := compat.status_of(sent.code):
+                        yield from self._send(response_of(answer(self._refusal(sent, status))))
+                        reply = None
+                        continue
+            reply = yield command
+
+    def state_wait_for_request_headers(self, event: Any) -> Iterator[Any]:
+        yield from super().state_wait_for_request_headers(event)
+        if self.client_state == self.state_consume_request_body and self.flow.response and not event.end_stream:
+            yield from self._answer_early()
+
+    def state_consume_request_body(self, event: Any) -> Iterator[Any]:
+        if not self.answered_early:
+            yield from super().state_consume_request_body(event)
+        elif isinstance(event, RequestEndOfMessage):
+            self.client_state = self.state_done
+            yield layers.DropStream(self.stream_id)
+
+    def check_body_size(self, request: bool) -> Iterator[Any]:
+        """The body policy (2), in place of mitmproxy's options, which would limit answers as well."""
+        policy = self.flow.request.__dict__.get(_POLICY) if request else None
+        if policy is None or len(self.request_body_buf) <= policy.limit:
+            return False
+        delattr(self.flow.request, _POLICY)
+        policy.overflow()
+        body = bytes(self.request_body_buf)
+        self.request_body_buf.clear()
+        if self.flow.response:
+            yield from self._answer_early()
+        else:
+            self.flow.request.stream = True
+            yield from self.start_request_stream()
+            yield from self.handle_event(RequestData(self.stream_id, body))
+        return True
+
+    def _answer_early(self) -> Iterator[Any]:
+        """Send the response that a hook has set; what is still to come of the request is thrown away (1)."""
+        self.answered_early = True
+        response = self.flow.response
+        response.timestamp_start = response.timestamp_end = time.time()
+        yield HttpResponseHeadersHook(self.flow)
+        yield HttpResponseHook(self.flow)
+        yield from self._send(response)
+        self.server_state = self.state_done
+        self.flow.live = False
+
+    def _send(self, response: http.Response) -> Iterator[Any]:
+        # The rest of the request is not worth keeping the connection for, and may not even be well framed.
+        response.headers["connection"] = "close"
+        self.head_sent = True
+        client, stream_id, content = self.context.client, self.stream_id, response.raw_content
+        yield SendHttp(ResponseHeaders(stream_id, response, not content), client)
+        if content and self.flow.request.method != "HEAD":
+            yield SendHttp(ResponseData(stream_id, content), client)
+        yield SendHttp(ResponseEndOfMessage(stream_id), client)
+
+    def _refusal(self, event: Any, status: int) -> Refusal:
+        permit = permits.of(self.flow.request)
+        dialect = permit.dialect if permit else "openai"
+        if refusal := getattr(event, "refusal", None):
+            return refusal.speaking(dialect)
+        if status == 400:
+            return Refusal("bad_request", f"The request is not valid HTTP: {event.message}", dialect)
+        where = f"{permit.provider} at {permit.target.authority}" if permit else "the provider"
+        if permit and self.flow.server_conn.timestamp_tcp_setup and not self.flow.server_conn.error:
+            return Refusal("upstream_failed", f"The connection to {where} failed: {event.message}", dialect)
+        return Refusal("upstream_unreachable", f"Cannot reach {where}: {event.message}", dialect)
