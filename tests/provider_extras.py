@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tornado.web import URLSpec
-from tornado.websocket import WebSocketHandler
-
 from mitmvault.local.dialects import Ask
 from mitmvault.local.exchange import Behaviour, Exchange, Failure
+from tornado.routing import URLSpec
+from tornado.websocket import WebSocketHandler
 
 
 class Transcription(Exchange):
@@ -50,7 +49,8 @@ class Realtime(WebSocketHandler):
         return "realtime" if "realtime" in subprotocols else None
 
     def open(self, *args: Any, **kwargs: Any) -> None:
-        self.write_message(json.dumps({"type": "session.created", "event_id": "event_1", "session": {"type": "realtime"}}))
+        created = {"type": "session.created", "event_id": "event_1", "session": {"type": "realtime"}}
+        self.write_message(json.dumps(created))
 
     def on_message(self, message: str | bytes) -> None:
         self.write_message(message, binary=isinstance(message, bytes))

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
-
 from mitmvault.local.demo import Demo, DemoBehaviour
 from mitmvault.local.exchange import Exchange
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 
 TOKEN = "user-token-of-ronan-77"
 KEY = "sk-real-0123456789abcdef-a1f3"
 BEARER = {"Authorization": f"Bearer {KEY}"}
+TWO_KEYS = {**BEARER, "x-api-key": KEY}
 MESSAGES = {"model": "m-1", "messages": [{"role": "user", "content": "hi"}]}
 CONTENTS = {"contents": [{"parts": [{"text": "hi"}]}]}
 
@@ -113,11 +113,17 @@ def test_shows_nothing_of_a_short_key() -> None:
     assert b"-key." not in response.body
 
 
+def test_a_key_that_is_a_common_word_does_not_garble_the_story() -> None:
+    response = call("POST", "/v1/chat/completions", {"Authorization": "Bearer demo"}, {**MESSAGES, "model": "demo"})
+    assert b"built-in demo provider" in response.body
+    assert "the model •••.".encode() in response.body
+
+
 @pytest.mark.parametrize(
     "method, target, headers, body, status, kind",
     [
         ("POST", "/v1/chat/completions", {}, MESSAGES, 401, ("error", "code", "invalid_api_key")),
-        ("POST", "/v1/chat/completions", {**BEARER, "x-api-key": KEY}, MESSAGES, 401, ("error", "code", "invalid_api_key")),
+        ("POST", "/v1/chat/completions", TWO_KEYS, MESSAGES, 401, ("error", "code", "invalid_api_key")),
         ("POST", "/v1/messages", {}, MESSAGES, 401, ("error", "type", "authentication_error")),
         ("POST", "/v1/models/g:generateContent", {}, CONTENTS, 401, ("error", "status", "UNAUTHENTICATED")),
         ("GET", "/v1/models", {}, None, 401, ("error", "code", "invalid_api_key")),
@@ -226,9 +232,7 @@ def test_stop_frees_the_port_and_start_works_again() -> None:
     with_demo(scenario)
 
 
-def test_a_bug_is_logged_without_the_request(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_bug_is_logged_without_the_request(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def broken(*args: object) -> str:
         raise ZeroDivisionError(KEY)
 

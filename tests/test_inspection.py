@@ -6,7 +6,6 @@ import base64
 import json
 
 import pytest
-
 from mitmvault.local.inspection import BODY_LIMIT, inspect
 
 TOKEN = "ronan-T0k.en~1/2+x="
@@ -40,9 +39,7 @@ BASIC = base64.b64encode(f"ronan:{TOKEN}".encode()).decode()
         ("/v1", ("Authorization", "Basic !!!"), b"\xff\xfe", ()),
     ],
 )
-def test_tokens_are_found(
-    target: str, header: tuple[str, str] | None, body: bytes, expected: tuple[str, ...]
-) -> None:
+def test_tokens_are_found(target: str, header: tuple[str, str] | None, body: bytes, expected: tuple[str, ...]) -> None:
     assert places(target, (header,) if header else (), body) == expected
 
 

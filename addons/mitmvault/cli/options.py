@@ -49,5 +49,5 @@ def chosen_home() -> Home:
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     choices = chosen(context)  # made here even without a value, so that the group's is found by its commands
-    if value is not None and parameter.name:
+    if value and parameter.name:  # a flag that is not given is None or False, depending on the version of click
         setattr(choices, parameter.name, value)

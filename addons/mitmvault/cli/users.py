@@ -7,6 +7,7 @@ Rules: 1. A token is shown once, when it is made; afterwards only its last four 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 
 import click
@@ -35,7 +36,7 @@ def users() -> None:
 
 @users.command()
 @click.argument("name")
-@click.option("--token", help="This token instead of a fresh one; `-` reads it from stdin, unseen by other processes.")
+@click.option("--token", help="This token, not a fresh one. Other processes can see it: `-` reads it from stdin.")
 @click.option("--provider", "providers", multiple=True, metavar="P", help="Only this provider; may be repeated.")
 @click.option("--model", "models", multiple=True, metavar="M", help="Only this model, `*` matches; may be repeated.")
 @click.option("--digest", is_flag=True, help="Keep only the token's SHA-256: the file then lets nobody in.")
@@ -49,7 +50,7 @@ def add(name: str, token: str | None, providers: tuple[str, ...], models: tuple[
       TOKEN=$(mitmvault users add ci --digest)
     """
     home = chosen_home()
-    given = click.get_text_stream("stdin").readline().rstrip("\r\n") if token == STANDARD else token
+    given = sys.stdin.readline().rstrip("\r\n") if token == STANDARD else token
     value = start.fresh_token().reveal() if given is None else given
     fields: Document = {"key": value}
     schema.checked({"token": fields})  # a digest would hide a token that is too short
@@ -59,8 +60,9 @@ def add(name: str, token: str | None, providers: tuple[str, ...], models: tuple[
     fields |= {"models": list(models)} if models else {}
     start.make_directory(home)
     store.change_users(home, lambda document: schema.added(document, name, fields))
-    click.echo(f"{name} may in with this token, effective at once; it is not shown again:", err=True)
+    click.echo(f"{name} may in, effective at once", err=True)
     if given is None:
+        click.echo("The token, shown only this once:", err=True)
         click.echo(value)
 
 
@@ -75,11 +77,14 @@ def list_users(as_json: bool) -> None:
       mitmvault users list
     """
     home = chosen_home()
-    document = masked(store.load_users_document(home))
+    document = store.load_users_document(home)
     if as_json:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(masked(document), indent=2, ensure_ascii=False))
         return
-    schema.checked(store.load_users_document(home))
+    schema.checked(document)
+    document = masked(document)
+    if not document:
+        click.echo("nobody may in yet: mitmvault users add NAME", err=True)
     table.show(str(home.users), COLUMNS, (tuple(_cells(name, fields)) for name, fields in document.items()))
 
 
@@ -94,7 +99,6 @@ def remove(name: str) -> None:
       mitmvault users remove alice
     """
     home = chosen_home()
-    start.make_directory(home)
     store.change_users(home, lambda document: schema.removed(document, name))
     click.echo(f"{name} is removed, effective at once", err=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def encrypt(source: str, target: str | None) -> None:
         _write(target, store.seal(plain, token))
     if target != STANDARD:
         keys = sum(len(provider.keys) for provider in found.providers.values())
-        click.echo(f"{target or home.vault}: {len(found.providers)} providers, {keys} keys", err=True)
+        click.echo(f"{target or home.vault}: written, providers: {len(found.providers)}, keys: {keys}", err=True)
     if source != STANDARD:
         click.echo(f"{source} still holds the keys in plain text: delete it when you no longer need it", err=True)
 
@@ -128,6 +129,6 @@ def _read(source: str) -> bytes:
 
 def _write(target: str, data: bytes) -> None:
     if target == STANDARD:
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
     else:
         files.write_atomic(Path(target), data, keep_previous=False)

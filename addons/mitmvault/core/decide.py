@@ -131,7 +131,7 @@ def _reading(world: World, arrival: Arrival, admission: Admission, body: bytes |
 def _headers(
     arrival: Arrival, admission: Admission, edited: bytes | None, reading: bodies.Reading | None
 ) -> tuple[tuple[str, str], ...]:
-    headers = [("Host", admission.target.authority)]
+    headers: list[tuple[str, str]] = []
     if admission.target.gateway_token and not arrival.value("cf-aig-no-wholesale"):
         # Without it, a key that the gateway does not recognise falls through to Cloudflare credits, which cost money.
         headers.append(("cf-aig-no-wholesale", "true"))

@@ -2,7 +2,7 @@
 
 Rules: 1. The field's name decides, at any depth, for fields that we do not know, too. Too much hidden is a flaw,
           too little a leak.
-       2. Only strings are hidden, alone or in lists: the names also match objects (`keys`) and numbers (`maxOutputTokens`).
+       2. Only strings are hidden, alone or in lists: objects (`keys`) and numbers (`maxOutputTokens`) match, too.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from mitmvault.core.world import Known, World
 def place(world: World, arrival: Arrival) -> Known | None:
     """The provider whose host the client named; None for our own. Raises Refusal for anything else."""
     host = _one_name(arrival)
-    if arrival.way is Way.LISTENER and _is_own(world, arrival, host):
+    if arrival.way is Way.LISTENER and _own_name(world, arrival, host):
         return None
     if arrival.way is Way.TRANSPARENT and not (arrival.tls and arrival.sni):
         raise Refusal("destination_refused", "Redirected traffic must be TLS with a server name (SNI).")
@@ -31,6 +31,14 @@ def place(world: World, arrival: Arrival) -> Known | None:
     if known is None:
         raise _not_served(host)
     return known
+
+
+def is_own(world: World, arrival: Arrival) -> bool:
+    """Is the request for mitmvault itself?"""
+    try:
+        return arrival.way is Way.LISTENER and place(world, arrival) is None
+    except Refusal:
+        return False
 
 
 def _one_name(arrival: Arrival) -> str:
@@ -46,7 +54,7 @@ def _one_name(arrival: Arrival) -> str:
     return host
 
 
-def _is_own(world: World, arrival: Arrival, host: str) -> bool:
+def _own_name(world: World, arrival: Arrival, host: str) -> bool:
     if world.settings.knows_name(host, arrival.port):
         return True
     own = networks.is_loopback(host) or host == normal(arrival.listener[0])
@@ -83,13 +91,12 @@ def tunnel(world: World, arrival: Arrival) -> Tunnel:
     user, token = _proxy_user(world, arrival)
     if world.at(host, arrival.port):
         return Tunnel(Passage.INTERCEPT, user, token)
-    policy = world.settings.unmatched or ("tunnel" if world.loopback_bind else "refuse")
     address = networks.parse(host)
     closed = networks.forbidden(address, world.settings.allow_networks) if address else networks.forbidden_name(host)
     if not host or closed or host == normal(arrival.listener[0]):
         raise Refusal("destination_refused", f"{host or 'This host'} is on this machine or in a private network; "
                       "an operator can open it with allow_networks in mitmvault.yaml.")  # fmt: skip
-    if policy == "refuse":
+    if not world.tunnels_unmatched:
         raise _not_served(host)
     if user is None and not world.loopback_bind:
         raise Refusal("proxy_token_needed", "Tunnels need your user token as proxy credentials: http://x:TOKEN@proxy.")

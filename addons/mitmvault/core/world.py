@@ -61,6 +61,11 @@ class World:
                 found.setdefault(host, known)
         return found
 
+    @property
+    def tunnels_unmatched(self) -> bool:
+        """Are hosts that are no provider's tunnelled unread? By default on a loopback bind alone."""
+        return (self.settings.unmatched or ("tunnel" if self.loopback_bind else "refuse")) == "tunnel"
+
     def at(self, host: str, port: int) -> Known | None:
         """The provider that lives at this host and port, as a client would name them."""
         known = self.hosts.get(host)

@@ -47,6 +47,11 @@ class Home:
         return self.path / "mitmvault.yaml"
 
     @property
+    def catalogue(self) -> Path:
+        """Optional providers of the operator's own, added to the catalogue that ships with mitmvault."""
+        return self.path / "providers.yaml"
+
+    @property
     def ca(self) -> Path:
         """The certificate authority: mitmproxy's `confdir`."""
         return self.path / "ca"

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from tornado.web import Application, RequestHandler
 
-from mitmvault.core.secret import Secret
 from mitmvault.local.dialects import Ask
 from mitmvault.local.endpoints import NotFound, routes
 from mitmvault.local.exchange import Behaviour
@@ -74,7 +73,9 @@ class DemoBehaviour(Behaviour):
         """The story of the request."""
         request = handler.request
         inspection = inspect(request.uri or "", request.headers.get_all(), request.body, self._is_user_token)
-        return inspection.blotted(story(inspection, f"{request.method} {request.path}", ask.model))
+        # Only what the client wrote can hold a secret; blotting "demo" out of everything would garble the story.
+        endpoint = f"{request.method} {inspection.blotted(request.path)}"
+        return story(inspection, endpoint, inspection.blotted(ask.model))
 
 
 def story(inspection: Inspection, endpoint: str, model: str) -> str:

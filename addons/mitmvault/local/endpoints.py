@@ -6,9 +6,9 @@ what may stand before the endpoint's own name.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from tornado.web import URLSpec
+from tornado.routing import URLSpec
 
 from mitmvault.local.dialects import Answer, Ask, anthropic, gemini, openai
 from mitmvault.local.exchange import Behaviour, Exchange, Failure
@@ -22,7 +22,24 @@ GEMINI_BASES = "/(?:v1|v1beta|v1alpha)"
 ANY_BASE = ".*"
 
 
-class Chat(Exchange):
+class Generation(Exchange):
+    """What the text endpoints share: credentials, then the body, then the answer to give."""
+
+    def understood(self, *path_args: str) -> tuple[Ask, Answer]:
+        """What was asked and what to say; a 401 or 400 if there is nothing to say."""
+        self.check_credentials()
+        try:
+            ask = self.read(self.json_body(), *path_args)
+        except ValueError as error:
+            raise Failure(400, f"Bad request: {error}.") from None
+        return ask, self.behaviour.answer(self, ask)
+
+    def read(self, body: dict[str, Any], *path_args: str) -> Ask:
+        """The dialect's reader."""
+        raise NotImplementedError
+
+
+class Chat(Generation):
     """POST …/chat/completions"""
 
     async def post(self) -> None:
@@ -33,24 +50,13 @@ class Chat(Exchange):
         else:
             self.send_json(openai.whole(ask, answer))
 
-    def understood(self, *path_args: Any) -> tuple[Ask, Answer]:
-        """Check the credentials, read the body, decide the answer."""
-        self.check_credentials()
-        try:
-            ask = self.read(self.json_body(), *path_args)
-        except ValueError as error:
-            raise Failure(400, f"Bad request: {error}.") from None
-        return ask, self.behaviour.answer(self, ask)
-
-    def read(self, body: dict[str, Any], *path_args: Any) -> Ask:
-        """The dialect's reader."""
+    def read(self, body: dict[str, Any], *path_args: str) -> Ask:
+        """OpenAI's reader."""
         return openai.read(body)
 
 
-class Messages(Chat):
+class Messages(Generation):
     """POST …/messages"""
-
-    error_shape = staticmethod(anthropic.error)
 
     async def post(self) -> None:
         """Answer in one piece or as events."""
@@ -60,15 +66,17 @@ class Messages(Chat):
         else:
             self.send_json(anthropic.whole(ask, answer))
 
-    def read(self, body: dict[str, Any], *path_args: Any) -> Ask:
-        """The dialect's reader."""
+    def read(self, body: dict[str, Any], *path_args: str) -> Ask:
+        """Anthropic's reader."""
         return anthropic.read(body)
 
+    def error_shape(self, status: int, text: str) -> dict[str, Any]:
+        """Anthropic's errors."""
+        return anthropic.error(status, text)
 
-class GenerateContent(Chat):
+
+class GenerateContent(Generation):
     """POST …/models/{model}:generateContent and :streamGenerateContent"""
-
-    error_shape = staticmethod(gemini.error)
 
     async def post(self, model: str, method: str) -> None:
         """Answer in one piece, as events (`alt=sse`), or as an array."""
@@ -80,10 +88,14 @@ class GenerateContent(Chat):
         else:
             await self.send_stream("application/json; charset=UTF-8", gemini.stream_array(ask, answer))
 
-    def read(self, body: dict[str, Any], *path_args: Any) -> Ask:
-        """The dialect's reader."""
+    def read(self, body: dict[str, Any], *path_args: str) -> Ask:
+        """Gemini's reader: model and method are in the path."""
         model, method = path_args
         return gemini.read(body, model, stream=method.startswith("stream"))
+
+    def error_shape(self, status: int, text: str) -> dict[str, Any]:
+        """Google's errors."""
+        return gemini.error(status, text)
 
 
 class Embeddings(Exchange):
@@ -111,13 +123,13 @@ class Models(Exchange):
 class NotFound(Exchange):
     """Every other path."""
 
-    TEXT: ClassVar[str] = "There is nothing here. Try POST /v1/chat/completions, /v1/messages or /v1/embeddings."
+    text = "There is nothing here. Try POST /v1/chat/completions, /v1/messages or /v1/embeddings."
 
     async def prepare(self) -> None:
         """Refuse, whatever the method."""
         await super().prepare()
         if not self._finished:
-            raise Failure(404, self.TEXT)
+            raise Failure(404, self.text)
 
 
 def routes(

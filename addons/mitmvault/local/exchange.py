@@ -10,11 +10,11 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, ClassVar
+from http.client import responses
+from typing import Any
 
-from tornado.httputil import responses
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
@@ -60,8 +60,6 @@ class Failure(HTTPError):
 
 class Exchange(RequestHandler):
     """One request and its answer: credentials, JSON in, JSON or a stream out, errors in the caller's dialect."""
-
-    error_shape: ClassVar[Callable[[int, str], dict[str, Any]]] = staticmethod(openai.error)
 
     def initialize(self, behaviour: Behaviour) -> None:
         """tornado's constructor."""
@@ -121,7 +119,11 @@ class Exchange(RequestHandler):
         failure = (kwargs.get("exc_info") or (None, None))[1]
         text = failure.text if isinstance(failure, Failure) else f"{responses.get(status_code, 'Failed')}."
         self.set_header("Server", self.behaviour.server)  # tornado cleared the headers
-        self.send_json(type(self).error_shape(status_code, text))
+        self.send_json(self.error_shape(status_code, text))
+
+    def error_shape(self, status: int, text: str) -> dict[str, Any]:
+        """A failure as the caller's SDK expects it."""
+        return openai.error(status, text)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Log our own bugs only, by type: tornado would print the request line and its query."""

@@ -72,8 +72,9 @@ def inspect(
     headers = list(headers)
     found: dict[str, set[str]] = {}
     for place, text in _places(target, headers, body[:BODY_LIMIT]):
-        if tokens := {word for word in _candidates(text) if is_user_token(word)}:
-            found.setdefault(place, set()).update(tokens)
+        if words := {word for word in _candidates(text) if is_user_token(word)}:
+            found.setdefault(place, set()).update(words)
+    # The longest first, so that blotting out one does not spare half of another.
     tokens = tuple(map(Secret, sorted(set().union(*found.values()), key=len, reverse=True)))
     return Inspection(credentials(target, headers), tuple(found), tokens, len(body) <= BODY_LIMIT)
 

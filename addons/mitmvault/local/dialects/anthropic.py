@@ -40,8 +40,8 @@ def whole(ask: Ask, answer: Answer) -> dict[str, Any]:
 
 def stream(ask: Ask, answer: Answer) -> Iterator[bytes]:
     """The answer as server-sent events. Usage is cumulative: the last one counts, they are not summed."""
-    unfinished = {"content": [], "stop_reason": None, "stop_sequence": None, "usage": _usage(ask, 1)}
-    yield _event("message_start", message={**_head(ask, answer), **unfinished})
+    start = {**_head(ask, answer), "content": [], "stop_reason": None, "stop_sequence": None, "usage": _usage(ask, 1)}
+    yield _event("message_start", message=start)
     yield _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
     yield _event("ping")
     for piece in pieces(answer.text):

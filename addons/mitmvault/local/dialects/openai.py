@@ -1,4 +1,4 @@
-"""OpenAI's dialect: chat completions, models, embeddings, errors. Many providers speak it (Groq, vLLM, Gemini's own)."""
+"""OpenAI's dialect: chat completions, models, embeddings, errors. Most other providers speak it, too."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read(body: Mapping[str, Any]) -> Ask:
 
 def whole(ask: Ask, answer: Answer) -> dict[str, Any]:
     """The answer in one piece."""
-    message = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
     return {
         **_head(ask, answer, "chat.completion"),
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
@@ -89,10 +89,8 @@ class EmbeddingAsk:
 def read_embeddings(body: Mapping[str, Any]) -> EmbeddingAsk:
     """Understand an embeddings request: one text, many texts, or token numbers instead of text."""
     given = required(body, "input", object)
-    if isinstance(given, list) and not isinstance(given[0], int):
-        inputs = tuple(map(str, given))
-    else:
-        inputs = (str(given),)
+    several = isinstance(given, list) and not isinstance(given[0], int)
+    inputs = tuple(map(str, given)) if several else (str(given),)
     dimensions = body.get("dimensions") or DIMENSIONS
     if not isinstance(dimensions, int) or not 1 <= dimensions <= MAX_DIMENSIONS or len(inputs) > MAX_INPUTS:
         raise ValueError(f"at most {MAX_INPUTS} inputs, and 1 to {MAX_DIMENSIONS} whole dimensions")

@@ -1,0 +1,29 @@
+"""mitmdump -s addons/entry.py: the addons, in the order in which a request meets them. Wiring only.
+
+mitmproxy watches this file and loads it again when it changes; everything else stays as it was imported.
+"""
+
+from mitmvault.addons.answers import Answers
+from mitmvault.addons.embedded import Embedded
+from mitmvault.addons.gate import Gate
+from mitmvault.addons.journal import Journal
+from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.posture import Posture
+from mitmvault.addons.presence import Presence
+from mitmvault.addons.switchboard import Switchboard
+from mitmvault.addons.tunnels import Tunnels
+
+_keeper = Keeper()
+_tunnels = Tunnels(_keeper)
+
+addons = [
+    Posture(),  # mitmproxy's options, in a safe state
+    Embedded(_keeper),  # the demo provider, ready before the first world
+    _keeper,  # vault, users, settings: the world of this moment
+    _tunnels,  # CONNECT and TLS: decrypt providers, tunnel or refuse the rest
+    Gate(_keeper, _tunnels),  # authenticate, route, redact, permit
+    Answers(),  # stream the answer
+    Journal(),  # one line about it
+    Switchboard(),  # everything is ready, requests may leave
+    Presence(_keeper),  # and say so
+]

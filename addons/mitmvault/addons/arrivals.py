@@ -1,0 +1,77 @@
+"""mitmproxy's view of a request → the core's, and what observers may see of it → the flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mitmproxy import http
+
+from mitmvault.core.arrival import Arrival, Way
+from mitmvault.core.credentials import CARRIERS, stripped_headers, stripped_target
+from mitmvault.core.users import User
+from mitmvault.wire import modes
+
+HIDDEN = "[user token]"
+_REPLAYED = "mitmvault_arrival"
+
+
+def arrival_of(flow: http.HTTPFlow, in_tunnel: bool, vouched: User | None) -> Arrival:
+    """The arrival of a flow whose head has just been read."""
+    request, client = flow.request, flow.client_conn
+    regular = modes.is_regular(client)
+    way = Way.TRANSPARENT if not regular else Way.TUNNEL if in_tunnel else Way.LISTENER
+    return Arrival(
+        way=way,
+        method=request.method,
+        scheme=request.scheme or "http",
+        host=request.host,
+        port=request.port,
+        target=request.path,
+        headers=tuple(request.headers.items(multi=True)),
+        authority=request.host_header or "",
+        listener=(client.sockname[0], client.sockname[1]) if client.sockname else ("", 0),
+        tls=client.tls_established,
+        sni=client.sni,
+        vouched=vouched,
+    )
+
+
+def remember(flow: http.HTTPFlow, arrival: Arrival, user: User) -> None:
+    """Keep in the flow, redacted, what a replay needs to be decided anew."""
+    seen: dict[str, Any] = {"way": arrival.way.value, "tls": arrival.tls, "sni": arrival.sni, "user": user.name}
+    seen |= {"host": arrival.host, "port": arrival.port, "scheme": arrival.scheme, "authority": arrival.authority}
+    seen |= {"target": stripped_target(arrival.target), "listener": list(arrival.listener)}
+    flow.metadata[_REPLAYED] = seen
+    flow.metadata["mitmvault_user"] = user.name
+
+
+def replayed_user(flow: http.HTTPFlow) -> str | None:
+    """Who sent the flow that is replayed now."""
+    return flow.metadata.get(_REPLAYED, {}).get("user") if flow.is_replay == "request" else None
+
+
+def arrival_of_replay(flow: http.HTTPFlow, user: User) -> Arrival:
+    """The arrival of the flow's first life, with the method and headers it has now, vouched for by its user."""
+    seen = flow.metadata[_REPLAYED]
+    fixed = ("host", "content-length", *CARRIERS)
+    kept = tuple((k, v) for k, v in flow.request.headers.items(multi=True) if k.lower() not in fixed)
+    return Arrival(
+        way=Way(seen["way"]), method=flow.request.method, scheme=seen["scheme"], host=seen["host"], port=seen["port"],
+        target=seen["target"], headers=(("Host", seen["authority"]), *kept), authority=seen["authority"],
+        listener=(seen["listener"][0], seen["listener"][1]), tls=seen["tls"], sni=seen["sni"], vouched=user,
+    )  # fmt: skip
+
+
+def hide(request: http.Request) -> None:
+    """Take every credential out of what observers see; which carriers there were stays visible."""
+    request.path = stripped_target(request.path)
+    for name, kind in CARRIERS.items():
+        if kind != "subprotocol" and name in request.headers:
+            request.headers[name] = HIDDEN
+    for name in ("cookie", "cf-aig-authorization", "x-auth-key", "x-amz-security-token"):
+        if name in request.headers:
+            request.headers[name] = "[removed]"
+    if "sec-websocket-protocol" in request.headers:
+        kept = [v for k, v in stripped_headers(tuple(request.headers.items(multi=True)))
+                if k.lower() == "sec-websocket-protocol"]  # fmt: skip
+        request.headers.set_all("sec-websocket-protocol", kept)

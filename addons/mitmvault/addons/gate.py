@@ -1,0 +1,147 @@
+"""The gate: authenticate, route, redact, permit. Thin: the core decides, the flow is edited. (DESIGN section 4)
+
+Rules: 1. The user's token is out of the flow before any observer sees it, on the refusing path too.
+       2. A refusal is answered before the body is read.
+       3. The flow shows a placeholder where the key will be; the permit goes onto the request object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mitmproxy import http
+
+from mitmvault.addons.arrivals import arrival_of, arrival_of_replay, hide, remember, replayed_user
+from mitmvault.addons.fail_closed import fail_closed, refuse
+from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.tunnels import Tunnels
+from mitmvault.core.arrival import Arrival
+from mitmvault.core.credentials import stripped_headers, stripped_target
+from mitmvault.core.decide import BODILESS, admit, settle
+from mitmvault.core.keys import Rotation
+from mitmvault.core.place import is_own
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.verdict import Admission, Permit
+from mitmvault.core.world import World
+from mitmvault.local.status import status
+from mitmvault.wire import dial, permits
+from mitmvault.wire.stream import BodyPolicy, response_of, set_body_policy
+
+_PENDING = "_mitmvault_pending"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A request whose head is admitted and whose body is on its way."""
+
+    world: World
+    arrival: Arrival
+    admission: Admission
+
+
+class Gate:
+    """Every request passes here, and nowhere else is a permit given."""
+
+    def __init__(self, keeper: Keeper, tunnels: Tunnels) -> None:
+        self.keeper = keeper
+        self.tunnels = tunnels
+        self.rotation = Rotation()
+
+    @fail_closed
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        original = arrival_of(flow, self.tunnels.has(flow.client_conn), None)
+        hide(flow.request)
+        permits.detach(flow.request)
+        if flow.error:  # not valid HTTP; mitmproxy answers
+            return
+        world = await self.keeper.world()
+        if world is None:
+            refuse(flow, Refusal("not_ready", "mitmvault is not ready yet."))
+            return
+        arrival = self._identified(flow, original, world)
+        if isinstance(arrival, Refusal):
+            refuse(flow, arrival)
+            return
+        own_page = status(arrival.method, arrival.target.partition("?")[0])
+        if own_page and is_own(world, arrival):
+            flow.response = response_of(own_page)
+            return
+        admission = admit(world, arrival)
+        if isinstance(admission, Refusal):
+            refuse(flow, admission)
+            return
+        remember(flow, arrival, admission.user)
+        self._expect_body(flow, Pending(world, arrival, admission))
+
+    @fail_closed
+    def request(self, flow: http.HTTPFlow) -> None:
+        if flow.response or flow.error or permits.of(flow.request):  # refused, or streamed and long gone
+            return
+        self._settle(flow, flow.request.__dict__[_PENDING], flow.request.raw_content or b"")
+
+    def _identified(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> Arrival | Refusal:
+        """The arrival, with whoever vouches for it: the tunnel it came through, or the flow it is a replay of."""
+        if flow.is_replay != "request":
+            return replace(arrival, vouched=self.tunnels.owner(flow.client_conn, world))
+        user = world.users.named(replayed_user(flow) or "")
+        if user is None:
+            return Refusal("unknown_token", "Only flows of users who still have a valid token can be replayed.")
+        return arrival_of_replay(flow, user)
+
+    def _expect_body(self, flow: http.HTTPFlow, pending: Pending) -> None:
+        """Wait for the body up to the limit, or let it pass unread where nobody needs it."""
+        flow.request.__dict__[_PENDING] = pending
+        limit = pending.world.settings.body_limit
+        if _declared_length(flow.request) > limit:
+            self._overflow(flow, pending)
+            flow.request.stream = flow.response is None
+        else:
+            set_body_policy(flow.request, BodyPolicy(limit, lambda: self._overflow(flow, pending)))
+
+    def _overflow(self, flow: http.HTTPFlow, pending: Pending) -> None:
+        """The body is larger than what we read: permit it unread, or refuse it."""
+        if not pending.admission.needs_body:
+            self._settle(flow, pending, None)
+            return
+        limit = pending.world.settings.body_limit
+        text = f"The request body is larger than {limit} bytes, and the model in it must be read (body_limit)."
+        refuse(flow, Refusal("body_too_large", text, pending.admission.dialect))
+
+    def _settle(self, flow: http.HTTPFlow, pending: Pending, body: bytes | None) -> None:
+        verdict = settle(pending.world, pending.arrival, pending.admission, body)
+        if isinstance(verdict, Refusal):
+            refuse(flow, verdict)
+        else:
+            keys = self.rotation.order(verdict.provider, verdict.keys)
+            grant(flow, pending.arrival, replace(verdict, keys=keys))
+
+
+def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:
+    """Edit the flow as the permit says, and let it leave."""
+    request, target = flow.request, permit.target
+    kept = stripped_headers(arrival.headers, arrival.websocket)
+    set_names = {name.lower() for name, _ in permit.headers}
+    headers = [(name, value) for name, value in kept if name.lower() not in set_names]
+    headers += permit.headers
+    headers += [(credential.header, credential.shown) for credential in permit.credentials()]
+    request.headers = http.Headers([(n.encode("utf-8", "surrogateescape"), v.encode("utf-8", "surrogateescape"))
+                                    for n, v in headers])  # fmt: skip
+    request.data.scheme = target.scheme.encode()
+    request.data.host, request.data.port = target.host, target.port
+    request.path = target.path
+    if request.is_http2:
+        request.authority = target.authority
+    else:
+        request.headers.insert(0, "Host", target.authority)
+    if permit.body is not None:
+        request.data.content = permit.body
+    flow.comment = permit.story
+    permits.attach(request, permit)
+    dial.permit(target.host, target.port)
+
+
+def _declared_length(request: http.Request) -> int:
+    try:
+        return int(request.headers.get("content-length", "0"))
+    except ValueError:
+        return 0

@@ -1,0 +1,112 @@
+"""Keeps the world of this moment, and makes it anew when a file of the home has changed.
+
+Rules: 1. A change on disk is in force for the next request. Streams under way keep the world they began with.
+       2. A file that does not load is reported once and not used; the world stays as it was.
+       3. PBKDF2 runs in a thread: the event loop goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+from mitmproxy import ctx, exceptions
+
+from mitmvault.core import catalogue, settings
+from mitmvault.core.networks import is_loopback
+from mitmvault.core.secret import Secret
+from mitmvault.core.world import World
+from mitmvault.home import store
+from mitmvault.home.layout import Home, HomeError
+from mitmvault.home.password import crypto_token
+from mitmvault.home.resources import config_file
+from mitmvault.home.start import ensure
+from mitmvault.wire import limits, modes
+
+logger = logging.getLogger(__name__)
+Signature = tuple[tuple[int, int, int, int] | None, ...]
+
+
+class Keeper:
+    """The one holder of the world."""
+
+    def __init__(self) -> None:
+        self.home = Home(Path())
+        self.embedded: dict[str, str] = {}  # filled by the addon that serves the demo provider
+        self._world: World | None = None
+        self._seen: Signature = ()
+        self._lock: asyncio.Lock | None = None
+
+    def running(self) -> None:
+        """Load everything once. What is wrong now keeps mitmproxy from starting."""
+        self._lock = asyncio.Lock()
+        self.home = Home.find(ctx.options.mitmvault_home or None, os.environ)
+        try:
+            ensure(self.home, os.environ)
+            self._seen = self._signature()
+            self._world = self._load()
+        except (HomeError, ValueError, OSError) as error:
+            logger.error("mitmvault cannot start: %s", error)
+            raise exceptions.OptionsError(str(error)) from None
+        limits.set_idle_timeout(self._world.settings.idle_timeout)
+
+    @property
+    def current(self) -> World | None:
+        """The world as it was last loaded."""
+        return self._world
+
+    async def world(self) -> World | None:
+        """The world as the files say it is now; None before the first one is loaded."""
+        if self._signature() != self._seen and self._lock is not None:
+            async with self._lock:
+                await self._reload()
+        return self._world
+
+    async def _reload(self) -> None:
+        signature = self._signature()
+        if signature == self._seen:  # another request has done it
+            return
+        self._seen = signature
+        try:
+            self._world = await asyncio.to_thread(self._load)
+        except (HomeError, ValueError, OSError) as error:
+            logger.error("a changed file is not used, the previous one stays in force: %s", error)
+        else:
+            logger.warning("reloaded: vault and users of %s are in force", self.home.path)
+
+    def _load(self) -> World:
+        vault = store.load_vault(self.home, crypto_token(self.home, os.environ))
+        token = os.environ.get("CLOUDFLARE_AIG_TOKEN")
+        return World(
+            catalogue=catalogue.load(config_file("providers.yaml").read_text("utf-8"), _text(self.home.catalogue)),
+            vault=vault,
+            users=store.load_users(self.home),
+            settings=settings.load(_text(self.home.settings)),
+            account=os.environ.get("CLOUDFLARE_ACCOUNT_ID") or None,
+            gateway_token=Secret(token) if token else None,
+            embedded=dict(self.embedded),
+            loopback_bind=all(map(is_loopback, modes.listen_hosts(ctx.options.mode, ctx.options.listen_host))),
+        )
+
+    def _signature(self) -> Signature:
+        home = self.home
+        return tuple(_stamp(path) for path in (home.vault, home.users, home.settings, home.catalogue, home.cryptoken))
+
+
+def _stamp(path: Path) -> tuple[int, int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+
+

@@ -1,0 +1,87 @@
+"""CONNECT and TLS: decrypt provider hosts, tunnel or refuse the rest. (SECURITY P2, P4, P5, P15)"""
+
+from __future__ import annotations
+
+import socket
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http, tls
+from mitmproxy.connection import Client
+
+from mitmvault.addons.arrivals import arrival_of, hide
+from mitmvault.addons.fail_closed import fail_closed, refuse, report
+from mitmvault.addons.keeper import Keeper
+from mitmvault.core.hostnames import normal
+from mitmvault.core.place import Passage, Tunnel, tunnel
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.users import User
+from mitmvault.core.world import World
+from mitmvault.wire import dial, modes
+
+
+class Tunnels:
+    """Decides about each tunnel once, and remembers who opened it."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self.keeper = keeper
+        self._open: WeakKeyDictionary[Client, Tunnel] = WeakKeyDictionary()
+
+    def has(self, client: Client) -> bool:
+        """Do the requests of this connection come through a tunnel?"""
+        return client in self._open
+
+    def owner(self, client: Client, world: World) -> User | None:
+        """Who opened this connection's tunnel with valid credentials, if they still are."""
+        opened = self._open.get(client)
+        return world.users.holder(opened.token_digest) if opened and opened.token_digest else None
+
+    @fail_closed
+    async def http_connect(self, flow: http.HTTPFlow) -> None:
+        arrival = arrival_of(flow, in_tunnel=True, vouched=None)
+        hide(flow.request)
+        world = await self.keeper.world()
+        try:
+            if world is None:
+                raise Refusal("not_ready", "mitmvault is not ready yet.")
+            opened = tunnel(world, arrival)
+            if opened.passage is Passage.BLIND:
+                await _check_addresses(flow, world)
+        except Refusal as refusal:
+            refuse(flow, refusal.speaking("openai"))
+        else:
+            self._open[flow.client_conn] = opened
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        """Leave what is no provider's unread. Should this fail, it is decrypted and then refused."""
+        try:
+            if self._is_foreign(data):
+                data.ignore_connection = True
+                self._approve(data)
+        except Exception as error:
+            report("Tunnels.tls_clienthello", error)
+
+    def _is_foreign(self, data: tls.ClientHelloData) -> bool:
+        client = data.context.client
+        if opened := self._open.get(client):
+            return opened.passage is Passage.BLIND
+        if modes.is_regular(client):
+            return False  # TLS to our own listener
+        world = self.keeper.current
+        return world is None or normal(data.client_hello.sni or "") not in world.hosts
+
+    def _approve(self, data: tls.ClientHelloData) -> None:
+        """Let the connection be dialled. Redirected traffic that the policy refuses is left without: it is cut."""
+        world = self.keeper.current
+        if world and (data.context.client in self._open or world.tunnels_unmatched):
+            dial.approve_tunnel(data.context.server, world.settings.allow_networks)
+
+
+async def _check_addresses(flow: http.HTTPFlow, world: World) -> None:
+    """Resolve now, for a clear answer; what is dialled later is judged again. Raises Refusal."""
+    try:
+        host, port, own = flow.request.host, flow.request.port, flow.client_conn.sockname
+        await dial.resolve_open(host, port, world.settings.allow_networks, own)
+    except PermissionError as error:
+        raise Refusal("destination_refused", f"{error}; an operator can open it with allow_networks.") from None
+    except (socket.gaierror, OSError, UnicodeError) as error:
+        raise Refusal("upstream_unreachable", f"Cannot resolve {flow.request.host}: {error}") from None

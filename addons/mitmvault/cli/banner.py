@@ -1,0 +1,72 @@
+"""What the terminal shows when the proxy is ready: the next line to type."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+MODEL = "demo-1"
+DEMO_HOST = "https://demo.mitmvault.test"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Everything the banner tells. `token` is None when only its digest is stored."""
+
+    address: str
+    web: str | None
+    home: Path
+    user: str
+    token: str | None
+    ca: Path
+    providers: tuple[str, ...]
+
+
+def curl_base_url(ready: Ready) -> str:
+    """One line that streams an answer through the base URL."""
+    return _curl(ready, f"{ready.address}/demo/v1/chat/completions", "")
+
+
+def curl_proxy(ready: Ready) -> str:
+    """One line that streams an answer through HTTPS_PROXY, trusting our CA."""
+    proxy = f"HTTPS_PROXY={ready.address} "
+    return proxy + _curl(ready, f"{DEMO_HOST}/v1/chat/completions", f" --cacert {shlex.quote(str(ready.ca))}")
+
+
+def show(ready: Ready, console: Console) -> None:
+    """Print it: a panel for people, plain lines in a pipe. The curl lines stand alone, to be copied whole."""
+    facts = [
+        ("listening at", ready.address),
+        ("user", ready.user),
+        ("user token", ready.token or "stored as a digest only; use the one you were given"),
+        ("providers", ", ".join(ready.providers)),
+        ("home", str(ready.home)),
+    ]
+    if ready.web:
+        facts.insert(1, ("mitmweb", ready.web))
+    if console.is_terminal:
+        grid = Table.grid(padding=(0, 2))
+        for name, value in facts:
+            grid.add_row(Text(name, style="dim"), Text(value, style="bold"))
+        console.print(Panel(grid, title="mitmvault", title_align="left", expand=False, border_style="green"))
+    else:
+        for name, value in facts:
+            console.out(f"{name}: {value}", highlight=False)
+    for title, line in (("Try the base URL", curl_base_url(ready)), ("Try HTTPS_PROXY", curl_proxy(ready))):
+        console.print(f"\n{title}:", style="green")
+        console.out(line, highlight=False)
+    console.out("")
+
+
+def _curl(ready: Ready, url: str, extra: str) -> str:
+    token = ready.token or "$MITMVAULT_TOKEN"
+    body = f'{{"model":"{MODEL}","stream":true,"messages":[{{"role":"user","content":"Hello!"}}]}}'
+    return (
+        f"curl -sN{extra} {url} -H \"Authorization: Bearer {token}\" -H 'Content-Type: application/json' -d '{body}'"
+    )

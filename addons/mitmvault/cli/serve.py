@@ -1,0 +1,152 @@
+"""`mitmvault serve`: set up what is missing, check what can be wrong, run the proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+
+from mitmvault.cli import banner
+from mitmvault.cli.options import chosen_home, common_options
+from mitmvault.core import catalogue, settings
+from mitmvault.core.hostnames import split_authority
+from mitmvault.core.networks import is_loopback
+from mitmvault.core.vault import Vault
+from mitmvault.home import start, store
+from mitmvault.home.layout import Home
+from mitmvault.home.password import crypto_token
+from mitmvault.home.resources import config_file, entry_script
+
+WEB_PORT = 8081
+
+
+@click.command()
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Where to listen.")
+@click.option("--web", is_flag=True, help="Also run mitmweb, to watch the rewriting in a browser.")
+@click.option("--web-port", default=WEB_PORT, show_default=True, help="Port of mitmweb on 127.0.0.1.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Set an option of mitmproxy; repeatable.")
+@common_options
+def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...]) -> None:
+    """Run the proxy; the first time, set it up.
+
+    The first start makes the home directory: an encrypted vault with a demo provider, a crypto token, and one user
+    with a fresh token. Then it prints where it listens and two lines to try.
+
+    \b
+    Examples:
+      mitmvault serve
+      mitmvault serve --web
+      mitmvault serve --listen 0.0.0.0:8080 --home /srv/mitmvault
+    """
+    home = chosen_home()
+    address = split_authority(listen, "http")
+    if address is None or ":" not in listen:
+        raise click.UsageError(f"--listen must be HOST:PORT, such as 127.0.0.1:8080, not {listen!r}")
+    console = Console()
+    started = start.ensure(home, os.environ)
+    home.ca.mkdir(mode=0o700, exist_ok=True)  # mitmproxy would make it readable for all
+    for warning in started.warnings:
+        click.echo(f"mitmvault: warning: {warning}", err=True)
+    for path in started.created:
+        click.echo(f"mitmvault: created {path}", err=True)
+    vault = _check(home, *address)
+    for host, port in [address, *([("127.0.0.1", web_port)] if web else [])]:
+        _check_port(host, port)
+    try:
+        asyncio.run(_run(home, address, web_port if web else None, sets, _Banner(home, vault, console)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+class _Banner:
+    """An addon that prints the banner when the proxy is ready."""
+
+    def __init__(self, home: Home, vault: Vault, console: Console) -> None:
+        self.home, self.vault, self.console = home, vault, console
+
+    def mitmvault_ready(self, address: str, web: str | None) -> None:
+        name, token = _first_user(self.home)
+        ca = self.home.ca / "mitmproxy-ca-cert.pem"
+        providers = tuple(self.vault.providers)
+        banner.show(banner.Ready(address, web, self.home.path, name, token, ca, providers), self.console)
+
+
+def _first_user(home: Home) -> tuple[str, str | None]:
+    for name, entry in store.load_users_document(home).items():
+        if entry.get("type") != "expired":
+            return name, entry.get("key")
+    return "(none: add one with mitmvault users add NAME)", None
+
+
+def _check(home: Home, host: str, port: int) -> Vault:
+    """Load everything that the proxy will load, so that what is wrong is one sentence now."""
+    vault = store.load_vault(home, crypto_token(home, os.environ))
+    users = store.load_users(home)
+    for path, read in ((home.settings, settings.load), (home.catalogue, catalogue.load)):
+        if path.exists():
+            try:
+                read(path.read_text("utf-8"))
+            except ValueError as error:
+                raise click.ClickException(f"{path}: {error}") from None
+    catalogue.load(config_file("providers.yaml").read_text("utf-8"))
+    if not len(users) and not is_loopback(host):
+        raise click.ClickException(f"nobody could use a proxy on {host}: add a user first, mitmvault users add NAME")
+    return vault
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            hint = "stop the program that uses it, or choose another port with --listen"
+            raise click.ClickException(f"cannot listen at {host}:{port}: {os.strerror(error.errno or 0)}; {hint}") from None
+
+
+async def _run(
+    home: Home, address: tuple[str, int], web_port: int | None, sets: tuple[str, ...], ready: _Banner
+) -> None:
+    """mitmproxy with our entry script. Imported here: `mitmvault --help` need not wait for it."""
+    from mitmproxy import exceptions, options, optmanager
+    from mitmproxy.tools.dump import DumpMaster
+
+    from mitmvault.addons.switchboard import install
+
+    install()  # before anything listens
+    opts = options.Options()
+    if web_port is None:
+        master: Any = DumpMaster(opts, with_dumper=False)
+    else:
+        from mitmproxy.tools.web.master import WebMaster
+
+        master = WebMaster(opts)
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    values: dict[str, Any] = {
+        "confdir": str(home.ca),
+        "mode": [f"regular@{host}:{address[1]}"],
+        "scripts": [str(entry_script())],
+        "termlog_verbosity": "alert",
+    }
+    if web_port is not None:
+        values |= {"web_host": "127.0.0.1", "web_port": web_port, "web_open_browser": False}
+    opts.update_defer(mitmvault_home=str(home.path), **values)
+    master.addons.add(ready)
+    try:
+        optmanager.load_paths(opts, str(home.ca / "config.yaml"))
+        opts.set(*sets, defer=True)
+    except (exceptions.OptionsError, ValueError) as error:
+        raise click.ClickException(f"cannot set an option of mitmproxy: {error}") from None
+    logging.getLogger("tornado").setLevel(logging.WARNING)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, master.shutdown)
+    await master.run()
