@@ -130,6 +130,13 @@ class RunningProxy:
         """All that observers saw: every flow as a dump would write it, and the log."""
         return self.recorder.dump() + self.recorder.log_text().encode()
 
+    def assert_nothing_leaked(self, *more: str) -> None:
+        """Nothing that observers saw holds a key, a user token or the vault's password."""
+        seen = self.observed()
+        for secret in (KEY, self.token, PASSWORD, *more):
+            at = seen.find(secret.encode())
+            assert at < 0, f"a secret was visible to observers: {seen[max(0, at - 200) : at + 60]!r}"
+
     def _run(self) -> None:
         try:
             asyncio.run(self._main())

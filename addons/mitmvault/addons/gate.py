@@ -123,6 +123,8 @@ def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:
     set_names = {name.lower() for name, _ in permit.headers}
     headers = [(name, value) for name, value in kept if name.lower() not in set_names]
     headers += permit.headers
+    if "close" in arrival.value("connection").lower():  # mitmproxy reads it here; the wire ring does not send it on
+        headers.append(("Connection", "close"))
     headers += [(credential.header, credential.shown) for credential in permit.credentials()]
     request.headers = http.Headers([(n.encode("utf-8", "surrogateescape"), v.encode("utf-8", "surrogateescape"))
                                     for n, v in headers])  # fmt: skip

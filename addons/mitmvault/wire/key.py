@@ -69,6 +69,8 @@ def write(connection: Connection, original: Request, outgoing: Request) -> None:
     _check(connection, outgoing, permit)
     for name in _REMOVED:
         outgoing.headers.pop(name, None)
+    if outgoing.headers.get("connection", "").lower() == "close":  # between the client and us
+        outgoing.headers.pop("connection")
     for credential in permit.credentials():
         outgoing.headers[credential.header] = credential.value()
 
