@@ -13,6 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 REVEALS = {
     "core/secret.py": "defines it",
     "core/verdict.py": "Credential.value, called by the wire ring alone",
+    "local/inspection.py": "the demo provider blots out of its answer what it received",
     "core/openssl.py": "the vault's password becomes a key",
     "home/start.py": "a fresh token goes into users.json",
     "cli/users.py": "a fresh token is shown once",

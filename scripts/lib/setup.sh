@@ -50,14 +50,14 @@ setup_venv() {
     venv=$1 file=$2 child=
     shift 2
     _is_fit "$@" && return
-    _ask_for_ours
     pythons=$(find_pythons) || exit 1
-    [ -n "$pythons" ] || die "Python 3.11 or newer is needed: install python3 and python3-venv (Debian, Ubuntu)," \
+    [ -n "$pythons" ] || die "Python 3.11 or newer is needed: install python3 and python3-venv (Debian, Ubuntu)" \
         "or python3 (Fedora, Homebrew), or name one with PYTHON=/path/to/python3"
+    _make_ours
     trap _let_go EXIT
     trap 'exit 130' INT HUP TERM
     _lock
-    _is_fit "$@" || _set_up "$@" || exit 1
+    _is_fit "$@" || _set_up "$@" || exit 1 # the one before us may have done it
     _let_go
     trap - EXIT INT HUP TERM
 }
@@ -75,7 +75,7 @@ _is_fit() {
 # The place is part of it: a virtual environment that was copied along still runs the code of the original.
 _wanted_for() { echo "$(cksum <"$ROOT/$file") $ROOT $venv"; }
 
-_ask_for_ours() {
+_make_ours() {
     [ -e "$venv/.ours" ] && return
     for entry in "$venv"/*; do
         [ ! -e "$entry" ] || die "$venv was not made by this script: delete it, or name another directory with VENV=DIR"
@@ -100,28 +100,46 @@ _let_go() {
 
 _set_up() {
     : >"$venv/.log"
-    version=${stamped_python%% *}
-    case $pythons in *"$stamped_python"*) [ -z "$version" ] || ! _install "updating" "$@" || return 0 ;; esac
     failed=
+    if _can_update; then
+        _install "$@" && return
+        failed=${stamped_python%% *}
+        ! _is_offline || _give_up
+    fi
     while read -r version path; do
-        [ -z "$failed" ] || say "Python $failed could not install it (see $venv/.log), trying Python $version …"
-        rm -rf "$venv/.stamp" "$venv"/*
+        [ -z "$failed" ] || say "Python $failed could not install it (see $venv/.log), now from scratch with $version"
+        rm -rf "$venv/.stamp" "${venv:?}"/*
         say "setting up ${venv#"$ROOT"/} with Python $version …"
-        _quietly "$path" -I -m venv "$venv" && _install "installing into" "$@" && return
+        _quietly "$path" -I -m venv "$venv" && _install "$@" && return
         failed=$version
-        ! grep -q 'after connection broken' "$venv/.log" || break  # no network: another Python would only wait again
+        ! _is_offline || break
     done <<LIST
 $pythons
 LIST
+    _give_up
+}
+
+# Complete for other packages, in this place, with a Python that we would choose again.
+_can_update() {
+    [ -n "$stamped_python" ] || return 1
+    case $stamped_for in *" $ROOT $venv") ;; *) return 1 ;; esac
+    case $pythons in *"$stamped_python"*) ;; *) return 1 ;; esac
+}
+
+# Another Python would only wait as long again.
+_is_offline() { grep -q 'after connection broken' "$venv/.log"; }
+
+_give_up() {
     tail -n 15 "$venv/.log" >&2
+    ! _is_offline || die "pip cannot reach the package index; the lines above are the end of $venv/.log"
     die "could not install with Python $failed; the lines above are the end of $venv/.log"
 }
 
 _install() {
-    say "$1 ${venv#"$ROOT"/} what $file names, with Python $version …"
-    shift
+    say "installing into ${venv#"$ROOT"/}: pip install $* …"
     rm -f "$venv/.stamp"
-    _quietly "$venv/bin/python" -I -m pip install --no-input --disable-pip-version-check --progress-bar off "$@" || return
+    _quietly "$venv/bin/python" -I -m pip install --no-input --disable-pip-version-check --progress-bar off "$@" ||
+        return
     { _wanted_for && _probe "$venv/bin/python" && echo "$*"; } >"$venv/.stamp.new" &&
         mv "$venv/.stamp.new" "$venv/.stamp"
 }

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mitmproxy import ctx, exceptions
 
@@ -68,13 +70,13 @@ class Keeper:
         signature = self._signature()
         if signature == self._seen:  # another request has done it
             return
-        self._seen = signature
         try:
             self._world = await asyncio.to_thread(self._load)
         except (HomeError, ValueError, OSError) as error:
             logger.error("a changed file is not used, the previous one stays in force: %s", error)
         else:
             logger.warning("reloaded: vault and users of %s are in force", self.home.path)
+        self._seen = signature  # only now: until then, every request waits for the new world
 
     def _load(self) -> World:
         vault = store.load_vault(self.home, crypto_token(self.home, os.environ))
@@ -87,8 +89,16 @@ class Keeper:
             account=os.environ.get("CLOUDFLARE_ACCOUNT_ID") or None,
             gateway_token=Secret(token) if token else None,
             embedded=dict(self.embedded),
+            own_ports=frozenset(self._own_ports()),
             loopback_bind=all(map(is_loopback, modes.listen_hosts(ctx.options.mode, ctx.options.listen_host))),
         )
+
+    def _own_ports(self) -> Iterator[int]:
+        """What this process serves beside the proxy: never a destination for clients."""
+        for endpoint in self.embedded.values():
+            yield urlsplit(endpoint).port or 0
+        if "web_port" in ctx.options:
+            yield ctx.options.web_port
 
     def _signature(self) -> Signature:
         home = self.home

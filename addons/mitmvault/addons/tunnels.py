@@ -73,14 +73,13 @@ class Tunnels:
         """Let the connection be dialled. Redirected traffic that the policy refuses is left without: it is cut."""
         world = self.keeper.current
         if world and (data.context.client in self._open or world.tunnels_unmatched):
-            dial.approve_tunnel(data.context.server, world.settings.allow_networks)
+            dial.approve_tunnel(data.context.server, world)
 
 
 async def _check_addresses(flow: http.HTTPFlow, world: World) -> None:
     """Resolve now, for a clear answer; what is dialled later is judged again. Raises Refusal."""
     try:
-        host, port, own = flow.request.host, flow.request.port, flow.client_conn.sockname
-        await dial.resolve_open(host, port, world.settings.allow_networks, own)
+        await dial.resolve_open(flow.request.host, flow.request.port, world, flow.client_conn)
     except PermissionError as error:
         raise Refusal("destination_refused", f"{error}; an operator can open it with allow_networks.") from None
     except (socket.gaierror, OSError, UnicodeError) as error:

@@ -93,7 +93,8 @@ def _settle(world: World, arrival: Arrival, admission: Admission, body: bytes | 
     entry, target = admission.known.entry, admission.target
     assert entry and (body is not None or not admission.needs_body)
     reading = _reading(world, arrival, admission, body)
-    asked = (reading.model if reading else None) or admission.path_model or _model_in_query(arrival)
+    # Where the path names the model, the provider obeys the path: a field of that name in the body is not it.
+    asked = admission.path_model or (reading.model if reading else None) or _model_in_query(arrival)
     if arrival.method not in BODILESS or arrival.websocket:
         check_model(admission.user, entry, asked)
     model, edited = (ModelEdit(asked, asked) if asked else None), None

@@ -3,7 +3,7 @@
 Rules: 1. Judge the address really dialled, not the name: names are resolved first, and the result is pinned.
        2. An IPv6 address that carries an IPv4 one (mapped, NAT64, 6to4, Teredo) is judged by both.
        3. A number is an address in every spelling that `inet_aton` accepts (0x7f.1, 2130706433, 017700000001).
-       4. An operator may open named networks; nothing else does.
+       4. An operator may open named networks; nothing else does, and our own ports stay closed even then.
 
 Source of the table: IANA special-purpose address registries (RFC 6890 and updates).
 """
@@ -66,6 +66,12 @@ def forbidden(address: Address, allowed: Iterable[Network] = ()) -> bool:
     """Is this destination closed to clients?"""
     allowed = tuple(allowed)
     return any(_forbidden(face) and not _within(face, allowed) for face in _faces(address))
+
+
+def is_own(address: Address, port: int, listener: tuple[str, int], own_ports: Iterable[int]) -> bool:
+    """Is this one of our own ports on this machine? Closed whatever an operator allows (rule 4)."""
+    here = address.is_loopback or address.is_unspecified or str(address) == listener[0]
+    return here and (port == listener[1] or port in own_ports)
 
 
 def forbidden_name(host: str) -> bool:

@@ -91,9 +91,7 @@ def tunnel(world: World, arrival: Arrival) -> Tunnel:
     user, token = _proxy_user(world, arrival)
     if world.at(host, arrival.port):
         return Tunnel(Passage.INTERCEPT, user, token)
-    address = networks.parse(host)
-    closed = networks.forbidden(address, world.settings.allow_networks) if address else networks.forbidden_name(host)
-    if not host or closed or host == normal(arrival.listener[0]):
+    if not host or _closed(world, arrival, host):
         raise Refusal("destination_refused", f"{host or 'This host'} is on this machine or in a private network; "
                       "an operator can open it with allow_networks in mitmvault.yaml.")  # fmt: skip
     if not world.tunnels_unmatched:
@@ -101,6 +99,15 @@ def tunnel(world: World, arrival: Arrival) -> Tunnel:
     if user is None and not world.loopback_bind:
         raise Refusal("proxy_token_needed", "Tunnels need your user token as proxy credentials: http://x:TOKEN@proxy.")
     return Tunnel(Passage.BLIND, user, token)
+
+
+def _closed(world: World, arrival: Arrival, host: str) -> bool:
+    address = networks.parse(host)
+    if address is None:
+        return networks.forbidden_name(host)
+    if networks.is_own(address, arrival.port, arrival.listener, world.own_ports):
+        return True
+    return networks.forbidden(address, world.settings.allow_networks)
 
 
 def _proxy_user(world: World, arrival: Arrival) -> tuple[User | None, str | None]:

@@ -37,6 +37,7 @@ class World:
     account: str | None = None  # CLOUDFLARE_ACCOUNT_ID
     gateway_token: Secret | None = None  # CLOUDFLARE_AIG_TOKEN
     embedded: Mapping[str, str] = field(default_factory=dict)  # provider id -> its endpoint in this process
+    own_ports: frozenset[int] = frozenset()  # what this process serves beside the proxy: mitmweb, the demo provider
     loopback_bind: bool = True  # nobody but this machine can reach the listener
 
     @cached_property

@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from mitmproxy.connection import Client, Server
 from mitmproxy.proxy import events, server
 
-from mitmvault.core.networks import Network, forbidden, parse
+from mitmvault.core.networks import forbidden, is_own, parse
+from mitmvault.core.world import World
 from mitmvault.wire import switch
 
 Address = tuple[str, int]
 _stock_open = server.ConnectionHandler.open_connection
 _permitted: set[Address] = set()
-_tunnels: WeakKeyDictionary[Server, tuple[Network, ...]] = WeakKeyDictionary()
+_tunnels: WeakKeyDictionary[Server, World] = WeakKeyDictionary()
 
 
 def permit(host: str, port: int) -> None:
@@ -32,9 +32,9 @@ def permit(host: str, port: int) -> None:
     _permitted.add((host, port))
 
 
-def approve_tunnel(connection: Server, allowed: Iterable[Network]) -> None:
+def approve_tunnel(connection: Server, world: World) -> None:
     """This connection may be dialled as a blind tunnel, if its address turns out to be open to clients."""
-    _tunnels[connection] = tuple(allowed)
+    _tunnels[connection] = world
 
 
 def install() -> None:
@@ -58,7 +58,7 @@ async def judge(client: Client, connection: Server) -> str | None:
     host, port = connection.address[:2]
     if connection in _tunnels:
         try:
-            address = await resolve_open(host, port, _tunnels[connection], client.sockname)
+            address = await resolve_open(host, port, _tunnels[connection], client)
         except OSError as error:
             return str(error)
         connection.address = (address, port)
@@ -66,11 +66,14 @@ async def judge(client: Client, connection: Server) -> str | None:
     return None if (host, port) in _permitted else "mitmvault did not permit this destination"
 
 
-async def resolve_open(host: str, port: int, allowed: Iterable[Network], own: Any) -> str:
+async def resolve_open(host: str, port: int, world: World, client: Client) -> str:
     """The first address of `host` that is open to clients. Raises OSError when it has none."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, sockaddr in found:
         address = parse(str(sockaddr[0]).partition("%")[0])
-        if address and not forbidden(address, allowed) and str(sockaddr[0]) != (own[0] if own else None):
+        listener = (str(client.sockname[0]), int(client.sockname[1])) if client.sockname else ("", 0)
+        if address is None or is_own(address, port, listener, world.own_ports):
+            continue
+        if not forbidden(address, world.settings.allow_networks):
             return str(sockaddr[0])
     raise PermissionError(f"{host} is on this machine or in a private network")

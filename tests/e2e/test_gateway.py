@@ -1,0 +1,116 @@
+"""Through Cloudflare AI Gateway: where requests go, under which credentials and model names. (DESIGN section 6)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.client import CHAT, send
+from tests.provider import FakeProvider
+from tests.proxy import KEY, RunningProxy, key
+
+pytestmark = pytest.mark.e2e
+AIG_TOKEN = "cf-aig-canary-token-0001"
+OWN_TOKEN = "gateway-key-of-mistral-0001"
+
+
+@pytest.fixture(scope="module")
+def proxy(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+    gateway = f"{provider_of_module.url}/v1/{{account}}/default/compat"
+    direct = f"{provider_of_module.url}/direct/v1"
+    models = [{"id": "groq/compound-mini"}, {"id": "llama"}, {"id": "special", "gatewayPrefix": "custom-x"}]
+    common = {"endpoint": direct, "gatewayEndpoint": gateway, "keys": [key()]}
+    providers = {
+        "groq": common | {"gatewayModelPrefix": "groq", "models": models},
+        "sambanova": common | {"gatewayModelPrefix": "custom-sambanova", "gatewayEndpoint": gateway + "/chat/completions"},
+        "anthropic": common | {"gatewayModelPrefix": "anthropic"},
+        "gemini": common | {"gatewayModelPrefix": "google-ai-studio"},
+        "openai": common | {"gatewayModelPrefix": "openai", "gatewayEndpoint": gateway + "/"},
+        "other": common | {"gatewayModelPrefix": "pre", "gatewayEndpoint": f"{provider_of_module.url}/litellm/v1"},
+    }  # fmt: skip
+    environ = {"CLOUDFLARE_ACCOUNT_ID": "acct", "CLOUDFLARE_AIG_TOKEN": AIG_TOKEN}
+    with RunningProxy(tmp_path_factory.mktemp("home"), providers, environ=environ) as running:
+        yield running
+        running.assert_nothing_leaked(AIG_TOKEN)
+
+
+COMPAT = "/v1/acct/default/compat/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "arrives", "sent"),
+    [
+        ("/groq/v1/chat/completions", "llama", COMPAT, "groq/llama"),
+        ("/groq/v1/chat/completions", "unheard-of", COMPAT, "groq/unheard-of"),
+        ("/groq/v1/chat/completions", "groq/llama", COMPAT, "groq/llama"),
+        ("/groq/v1/chat/completions", "groq/compound-mini", COMPAT, "groq/groq/compound-mini"),
+        ("/groq/v1/chat/completions", "special", COMPAT, "custom-x/special"),
+        ("/sambanova-ai/v1/chat/completions", "Meta", COMPAT, "custom-sambanova/Meta"),
+        ("/google-ai-studio/v1/chat/completions", "gemini-x", COMPAT, "google-ai-studio/gemini-x"),
+        ("/gemini/v1beta/openai/chat/completions", "gemini-x", COMPAT, "google-ai-studio/gemini-x"),
+        ("/openai/v1/chat/completions", "gpt", COMPAT, "openai/gpt"),
+        ("/openai/v1/embeddings", "emb", "/v1/acct/default/openai/embeddings", "emb"),
+        ("/groq/v1/embeddings", "emb", "/v1/acct/default/groq/embeddings", "emb"),
+        ("/sambanova/v1/embeddings", "emb", "/v1/acct/default/custom-sambanova/v1/embeddings", "emb"),
+        ("/other/v1/chat/completions", "gpt", "/litellm/v1/chat/completions", "pre/gpt"),
+    ],
+)
+def test_target_and_model(
+    proxy: RunningProxy, provider: FakeProvider, target: str, asked: str, arrives: str, sent: str
+) -> None:
+    body = CHAT | {"model": asked, "input": "x"}
+    reply = send(proxy, target, body)
+    assert reply.status == 200, reply.body
+    arrived = provider.wait_for(1)[0]
+    assert (arrived.target, arrived.json) == (arrives, body | {"model": sent})
+    assert arrived.headers_named("authorization") == [f"Bearer {KEY}"]
+    assert arrived.headers_named("cf-aig-authorization") == [f"Bearer {AIG_TOKEN}"]
+    assert arrived.headers_named("cf-aig-no-wholesale") == ["true"]
+
+
+def test_native_path_keeps_the_providers_own_credential(proxy: RunningProxy, provider: FakeProvider) -> None:
+    assert send(proxy, "/anthropic/v1/messages?beta=true", CHAT | {"max_tokens": 3}).status == 200
+    arrived = provider.wait_for(1)[0]
+    assert arrived.target == "/v1/acct/default/anthropic/v1/messages?beta=true"
+    assert (arrived.headers_named("x-api-key"), arrived.headers_named("authorization")) == ([KEY], [])
+    assert arrived.headers_named("cf-aig-authorization") == [f"Bearer {AIG_TOKEN}"]
+
+
+def test_a_clients_gateway_headers_pass_but_its_token_does_not(proxy: RunningProxy, provider: FakeProvider) -> None:
+    headers = {"Authorization": f"Bearer {proxy.token}", "cf-aig-authorization": "Bearer theirs",
+               "cf-aig-cache-ttl": "60", "cf-aig-no-wholesale": "false"}  # fmt: skip
+    assert send(proxy, "/groq/v1/chat/completions", CHAT, headers=headers).status == 200
+    arrived = provider.wait_for(1)[0]
+    assert arrived.headers_named("cf-aig-authorization") == [f"Bearer {AIG_TOKEN}"]
+    assert (arrived.header("cf-aig-cache-ttl"), arrived.header("cf-aig-no-wholesale")) == ("60", "false")
+
+
+def test_without_a_model_compat_is_refused(proxy: RunningProxy, provider: FakeProvider) -> None:
+    reply = send(proxy, "/groq/v1/chat/completions", {"messages": []})
+    assert (reply.status, reply.reason, provider.arrivals) == (400, "missing_model", [])
+
+
+@pytest.mark.parametrize("account", ["acct", None])
+def test_a_token_in_the_vault_uses_the_gateway_and_none_goes_direct(
+    proxy: RunningProxy, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, account: str | None
+) -> None:
+    """The gateway's own token may stand in the vault; without any, the endpoint is used; {account} must be known."""
+    gateway = f"{provider.url}/v1/{{account}}/default/compat"
+    entry = {"endpoint": f"{provider.url}/direct/v1", "gatewayEndpoint": gateway, "keys": [key()]}
+    monkeypatch.delenv("CLOUDFLARE_AIG_TOKEN")
+    if account is None:
+        monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID")
+    with_key = entry | {"gatewayKey": OWN_TOKEN, "gatewayModelPrefix": "mistral"}
+    proxy.write_vault({"mistral": with_key, "morph": entry})
+    assert send(proxy, "/morph/v1/chat/completions", CHAT).status == 200
+    assert provider.wait_for(1)[0].target == "/direct/v1/chat/completions"
+    assert provider.arrivals[0].headers_named("cf-aig-authorization") == []
+    reply = send(proxy, "/mistral/v1/chat/completions", CHAT)
+    if account:
+        arrived = provider.wait_for(2)[1]
+        assert (arrived.target, arrived.json["model"]) == (COMPAT, "mistral/m-1")
+        assert arrived.headers_named("cf-aig-authorization") == [f"Bearer {OWN_TOKEN}"]
+    else:
+        assert (reply.status, reply.reason) == (503, "provider_not_configured")
+        assert "CLOUDFLARE_ACCOUNT_ID" in reply.json["error"]["message"]
