@@ -158,6 +158,7 @@ class RunningProxy:
         root.setLevel(logging.DEBUG)
         try:
             await master.run()
+            await master.addons.get("proxyserver").servers.update([])  # mitmproxy leaves its sockets to the process's end
         finally:
             root.removeHandler(handler)
             root.setLevel(level)

@@ -83,11 +83,16 @@ _make_ours() {
     mkdir -p "$venv" && : >"$venv/.ours"
 }
 
+# The holder may have been killed while its pip lives on, and writes: wait for both.
 _lock() {
     until ln -s "$$" "$venv/.lock" 2>/dev/null; do
         holder=$(readlink "$venv/.lock") || continue
-        kill -0 "$holder" 2>/dev/null || { rm -f "$venv/.lock" && continue; }
-        [ "${waiting:-}" = "$holder" ] || say "waiting for process $holder, which is setting up $venv …"
+        if ! kill -0 "$holder" 2>/dev/null; then
+            { [ -r "$venv/.child" ] && read -r holder <"$venv/.child" && kill -0 "$holder" 2>/dev/null; } ||
+                { rm -f "$venv/.lock" && continue; }
+        fi
+        [ "${waiting:-}" = "$holder" ] || say "waiting for process $holder, which is setting up $venv" \
+            "(if that is another program, delete this directory) …"
         waiting=$holder
         sleep 1
     done
@@ -108,7 +113,7 @@ _set_up() {
     fi
     while read -r version path; do
         [ -z "$failed" ] || say "Python $failed could not install it (see $venv/.log), now from scratch with $version"
-        rm -rf "$venv/.stamp" "${venv:?}"/*
+        rm -rf "$venv/.stamp" "${venv:?}"/* || die "could not empty $venv"
         say "setting up ${venv#"$ROOT"/} with Python $version …"
         _quietly "$path" -I -m venv "$venv" && _install "$@" && return
         failed=$version
@@ -148,5 +153,9 @@ _install() {
 _quietly() {
     (cd "$ROOT" && exec "$@") >>"$venv/.log" 2>&1 </dev/null &
     child=$!
-    if wait "$child"; then child=''; else child='' && return 1; fi
+    echo "$child" >"$venv/.child"
+    if wait "$child"; then status=0; else status=$?; fi
+    rm -f "$venv/.child"
+    child=
+    return "$status"
 }

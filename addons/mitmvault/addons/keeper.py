@@ -20,7 +20,7 @@ from mitmvault.core import catalogue, settings
 from mitmvault.core.networks import is_loopback
 from mitmvault.core.secret import Secret
 from mitmvault.core.world import World
-from mitmvault.home import store
+from mitmvault.home import store, trust
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.password import crypto_token
 from mitmvault.home.resources import config_file
@@ -49,10 +49,10 @@ class Keeper:
             ensure(self.home, os.environ)
             self._seen = self._signature()
             self._world = self._load()
+            self._apply(self._world.settings)
         except (HomeError, ValueError, OSError) as error:
             logger.error("mitmvault cannot start: %s", error)
             raise exceptions.OptionsError(str(error)) from None
-        limits.set_idle_timeout(self._world.settings.idle_timeout)
 
     @property
     def current(self) -> World | None:
@@ -72,6 +72,7 @@ class Keeper:
             return
         try:
             self._world = await asyncio.to_thread(self._load)
+            self._apply(self._world.settings)
         except (HomeError, ValueError, OSError) as error:
             logger.error("a changed file is not used, the previous one stays in force: %s", error)
         else:
@@ -92,6 +93,12 @@ class Keeper:
             own_ports=frozenset(self._own_ports()),
             loopback_bind=all(map(is_loopback, modes.listen_hosts(ctx.options.mode, ctx.options.listen_host))),
         )
+
+    def _apply(self, wanted: settings.Settings) -> None:
+        """Settings that are mitmproxy's to obey."""
+        limits.set_idle_timeout(wanted.idle_timeout)
+        if wanted.upstream_ca:
+            ctx.options.update(ssl_verify_upstream_trusted_ca=str(trust.bundle(self.home, wanted.upstream_ca)))
 
     def _own_ports(self) -> Iterator[int]:
         """What this process serves beside the proxy: never a destination for clients."""

@@ -25,7 +25,7 @@ def split_authority(authority: str, scheme: str) -> tuple[str, int] | None:
     """`host`, `host:port` or `[v6]:port` -> (normal host, port); None when it is none of these."""
     try:
         parts = urlsplit(f"//{authority}")
-        port = parts.port or DEFAULT_PORTS[scheme]
+        port = DEFAULT_PORTS[scheme] if parts.port is None else parts.port  # 0 is a port: any free one, to listen at
     except (ValueError, KeyError):
         return None
     if parts.path or parts.query or parts.fragment or "@" in parts.netloc or not parts.hostname:

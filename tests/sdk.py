@@ -1,0 +1,88 @@
+"""Runs the scripts of tests/clients with the real SDKs, which live in a virtual environment of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CLIENTS = Path(__file__).parent / "clients"
+VARIABLE = "MITMVAULT_CLIENTS_PYTHON"
+TIMEOUT = 60
+
+# SDK -> its script, and the variables for its key and base URL, with the path that goes behind the proxy's address.
+SDKS = {
+    "openai": ("openai_sdk.py", "OPENAI_API_KEY", "OPENAI_BASE_URL", "/openai/v1"),
+    "anthropic": ("anthropic_sdk.py", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "/anthropic"),
+    "gemini": ("gemini_sdk.py", "GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", "/gemini"),
+}
+# What people put where an SDK insists on a key: right in shape, worth nothing.
+DUMMIES = {
+    "openai": "sk-proj-Qm7wVb2ZtNdKx5RcYpLs",
+    "anthropic": "sk-ant-api03-Hj4nGf9EuWaTi6CzOvMr",
+    "gemini": "AIzaSyBk3DqXe8PhUlFj1SoNgWt0",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a script printed: one line of JSON."""
+
+    code: int
+    said: dict[str, Any]
+
+
+def missing() -> str | None:
+    """Why there are no SDKs to run; None when there are."""
+    if os.environ.get(VARIABLE):
+        return None
+    return f"set {VARIABLE} to a Python with what tests/clients/requirements.txt lists (scripts/test does so)"
+
+
+def require() -> None:
+    """Skip the test without SDKs; on a CI server, where they must be, fail."""
+    if reason := missing():
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+def at_base_url(url: str, token: str) -> dict[str, str]:
+    """The environment of somebody who gives the SDKs our base URL, and the token as the key."""
+    variables = {}
+    for _, key, base, path in SDKS.values():
+        variables |= {key: token, base: url + path}
+    return variables
+
+
+def at_proxy(proxy: str, ca: Path, keys: Mapping[str, str]) -> dict[str, str]:
+    """The environment of somebody who sets HTTPS_PROXY."""
+    return {"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(ca)} | {SDKS[name][1]: value for name, value in keys.items()}
+
+
+def run(scripts: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, Outcome]:
+    """Run scripts with their arguments side by side, with this environment and no more."""
+    clean = {"PATH": os.environ["PATH"], "HOME": os.devnull} | dict(environ)
+    started = {
+        name: subprocess.Popen(
+            [os.environ[VARIABLE], CLIENTS / script, *arguments],
+            env=clean, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for name, (script, *arguments) in scripts.items()
+    }  # fmt: skip
+    try:
+        return {name: _outcome(process) for name, process in started.items()}
+    finally:
+        for process in started.values():
+            process.kill()
+            process.wait()
+
+
+def _outcome(process: subprocess.Popen[str]) -> Outcome:
+    out, err = process.communicate(timeout=TIMEOUT)
+    assert out, err
+    return Outcome(process.returncode, json.loads(out))
