@@ -158,7 +158,8 @@ class RunningProxy:
         root.setLevel(logging.DEBUG)
         try:
             await master.run()
-            await master.addons.get("proxyserver").servers.update([])  # mitmproxy leaves its sockets to the process's end
+            # mitmproxy leaves its sockets to the end of the process
+            await master.addons.get("proxyserver").servers.update([])
         finally:
             root.removeHandler(handler)
             root.setLevel(level)

@@ -28,7 +28,7 @@ find_python() {
     done
     versions=${PYENV_ROOT:-${HOME:-}/.pyenv}/versions
     [ -d "$versions" ] || return 1
-    for candidate in $(for path in "$versions/3.$1"*; do echo "${path##*/}"; done | sort -t. -k3,3nr); do
+    for candidate in $(for path in "$versions/3.$1"*; do echo "${path##*/}"; done | sort -t. -k3,3nr 2>/dev/null); do
         _probe "$versions/$candidate/bin/python" && return
     done
     return 1
@@ -78,7 +78,7 @@ _wanted_for() { echo "$(cksum <"$ROOT/$file") $ROOT $venv"; }
 _make_ours() {
     [ -e "$venv/.ours" ] && return
     for entry in "$venv"/*; do
-        [ ! -e "$entry" ] || die "$venv was not made by this script: delete it, or name another directory with VENV=DIR"
+        [ ! -e "$entry" ] || die "$venv was not made by this script: move it away, or name another with VENV=DIR"
     done
     mkdir -p "$venv" && : >"$venv/.ours"
 }
@@ -100,7 +100,7 @@ _lock() {
 
 _let_go() {
     [ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || :
-    [ "$(readlink "$venv/.lock")" != "$$" ] || rm -f "$venv/.lock"
+    [ "$(readlink "$venv/.lock")" != "$$" ] || rm -f "$venv/.child" "$venv/.lock"
 }
 
 _set_up() {

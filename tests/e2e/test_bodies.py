@@ -119,8 +119,10 @@ def test_json_that_curl_calls_a_form_is_json(proxy: RunningProxy, provider: Fake
 def test_larger_than_the_limit(proxy: RunningProxy, provider: FakeProvider, chunked: bool) -> None:
     """Streamed on where nobody needs to read it, refused where the model must be edited."""
     piece, count = os.urandom(2**20), 40
+
     def body() -> Iterator[bytes]:
         yield from (piece for _ in range(count))
+
     headers = BEARER | {"Content-Type": "application/json"}
     whole: Any = body() if chunked else piece * count
     tracemalloc.start()

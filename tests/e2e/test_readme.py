@@ -32,7 +32,11 @@ def shell(serving: Serving, script: str, cwd: Path, **environ: str) -> str:
     command = f"{python} -m mitmvault"
     script = script.replace("http://127.0.0.1:8080", serving.address).replace("~/.mitmvault", str(serving.home))
     script = script.replace(".venv/bin/mitmvault", command).replace("python your_program.py", f"{python} program.py")
-    environ = {"TOKEN": serving.token, "MITMVAULT_HOME": str(serving.home), "PYTHONPATH": str(ROOT / "addons")} | environ
+    environ = {
+        "TOKEN": serving.token,
+        "MITMVAULT_HOME": str(serving.home),
+        "PYTHONPATH": str(ROOT / "addons"),
+    } | environ
     done = subprocess.run(
         ["sh", "-euc", script], cwd=cwd, env=os.environ | environ, capture_output=True, text=True, timeout=60
     )

@@ -16,8 +16,8 @@ from mitmvault.addons.fail_closed import fail_closed, refuse
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.core.arrival import Arrival
-from mitmvault.core.credentials import stripped_headers, stripped_target
-from mitmvault.core.decide import BODILESS, admit, settle
+from mitmvault.core.credentials import stripped_headers
+from mitmvault.core.decide import admit, settle
 from mitmvault.core.keys import Rotation
 from mitmvault.core.place import is_own
 from mitmvault.core.refusal import Refusal

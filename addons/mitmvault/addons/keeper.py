@@ -125,5 +125,3 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8")
     except FileNotFoundError:
         return ""
-
-

@@ -109,7 +109,9 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             hint = "stop the program that uses it, or choose another port with --listen"
-            raise click.ClickException(f"cannot listen at {host}:{port}: {os.strerror(error.errno or 0)}; {hint}") from None
+            raise click.ClickException(
+                f"cannot listen at {host}:{port}: {os.strerror(error.errno or 0)}; {hint}"
+            ) from None
 
 
 async def _run(

@@ -90,7 +90,9 @@ class Spec:
     def bases(self) -> tuple[str, ...]:
         """Every base path a client may spell, the longest first."""
         chat = [self.chat_base] if self.chat_base else []
-        return tuple(sorted({b for b in (self.base_path, *self.spellings, *self.versions, *chat) if b}, key=len, reverse=True))
+        return tuple(
+            sorted({b for b in (self.base_path, *self.spellings, *self.versions, *chat) if b}, key=len, reverse=True)
+        )
 
     def auth_for(self, path: str) -> Auth:
         """The scheme for a native path: the first whose `when` fits."""

@@ -47,7 +47,9 @@ REASONS: dict[str, tuple[int, str]] = {
 # kind -> the name each dialect uses for it.
 # Sources: OpenAI openapi.yaml error types; Anthropic SDK types/shared error types; google.rpc.Code names.
 KINDS: dict[str, dict[str, str]] = {
-    "authentication": {"openai": "authentication_error", "anthropic": "authentication_error", "google": "UNAUTHENTICATED"},
+    "authentication": {
+        "openai": "authentication_error", "anthropic": "authentication_error", "google": "UNAUTHENTICATED",
+    },
     "permission": {"openai": "permission_error", "anthropic": "permission_error", "google": "PERMISSION_DENIED"},
     "invalid": {"openai": "invalid_request_error", "anthropic": "invalid_request_error", "google": "INVALID_ARGUMENT"},
     "not_found": {"openai": "not_found_error", "anthropic": "not_found_error", "google": "NOT_FOUND"},

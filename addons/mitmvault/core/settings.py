@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -103,7 +104,7 @@ def _text(key: str, value: Any) -> str:
     return value
 
 
-_READERS = {
+_READERS: dict[str, Callable[[str, Any], Any]] = {
     "unmatched": _unmatched,
     "allow_networks": _networks,
     "names": _names,

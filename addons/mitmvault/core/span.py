@@ -45,7 +45,7 @@ def find(body: bytes) -> Span | None:
         return None
     renamed, places = _rename(text)
     members = _members(renamed)
-    top = {name: [] for name in _NAMES}
+    top: dict[str, list[tuple[str, int]]] = {name: [] for name in _NAMES}
     for alias, (name, end) in places.items():
         if alias in members:
             top[name].append((alias, end))

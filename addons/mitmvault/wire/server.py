@@ -11,7 +11,7 @@ How: `HttpLayer` instantiates the module global Http1Server; error pages come fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from mitmproxy.net.http import http1
@@ -36,7 +36,7 @@ def install() -> None:
 class MendedServer(_STOCK):  # type: ignore[misc,valid-type]
     """Http1Server that quotes nothing and limits heads."""
 
-    def read_headers(self, event: Any) -> Iterator[Any]:
+    def read_headers(self, event: Any) -> Generator[Any, Any, None]:
         if isinstance(event, events.ConnectionClosed):
             yield commands.CloseConnection(self.conn)
             return
@@ -48,7 +48,7 @@ class MendedServer(_STOCK):  # type: ignore[misc,valid-type]
                 command = commands.Log("unreadable HTTP request", command.level)
             yield command
 
-    def _give_up(self) -> Iterator[Any]:
+    def _give_up(self) -> Generator[Any, Any, None]:
         yield commands.SendData(self.conn, _error_response(400, ""))
         yield commands.CloseConnection(self.conn)
         self.state = self.done

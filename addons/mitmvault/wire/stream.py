@@ -10,7 +10,7 @@ How: `HttpLayer.make_stream` instantiates the module global HttpStream (11.0.2 a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmvault.core.refusal import Answer, Refusal, answer
 from mitmvault.wire import compat, permits
 
+Commands = Generator[Any, Any, None]
 _STOCK = layers.HttpStream
 _POLICY = "_mitmvault_body_policy"
 
@@ -68,7 +69,7 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
     answered_early = False
     head_sent = False
 
-    def _handle_event(self, event: Any) -> Iterator[Any]:
+    def _handle_event(self, event: Any) -> Commands:
         """Pass commands on, but turn an error page into a JSON answer (3)."""
         commands = super()._handle_event(event)
         reply = None
@@ -81,26 +82,25 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
                 sent = command.event
                 if isinstance(sent, ResponseHeaders) and sent.response.status_code >= 200:
                     self.head_sent = True
-                elif isinstance(sent, ResponseProtocolError) and not self.head_sent:
-                    if status := compat.status_of(sent.code):
-                        yield from self._send(response_of(answer(self._refusal(sent, status))))
-                        reply = None
-                        continue
+                elif isinstance(sent, ResponseProtocolError) and self._shows_a_page(sent):
+                    yield from self._send(response_of(answer(self._refusal(sent))))
+                    reply = None
+                    continue
             reply = yield command
 
-    def state_wait_for_request_headers(self, event: Any) -> Iterator[Any]:
+    def state_wait_for_request_headers(self, event: Any) -> Commands:
         yield from super().state_wait_for_request_headers(event)
         if self.client_state == self.state_consume_request_body and self.flow.response and not event.end_stream:
             yield from self._answer_early()
 
-    def state_consume_request_body(self, event: Any) -> Iterator[Any]:
+    def state_consume_request_body(self, event: Any) -> Commands:
         if not self.answered_early:
             yield from super().state_consume_request_body(event)
         elif isinstance(event, RequestEndOfMessage):
             self.client_state = self.state_done
             yield layers.DropStream(self.stream_id)
 
-    def check_body_size(self, request: bool) -> Iterator[Any]:
+    def check_body_size(self, request: bool) -> Generator[Any, Any, bool]:
         """The body policy (2), in place of mitmproxy's options, which would limit answers as well."""
         policy = self.flow.request.__dict__.get(_POLICY) if request else None
         if policy is None or len(self.request_body_buf) <= policy.limit:
@@ -117,10 +117,11 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
             yield from self.handle_event(RequestData(self.stream_id, body))
         return True
 
-    def _answer_early(self) -> Iterator[Any]:
+    def _answer_early(self) -> Commands:
         """Send the response that a hook has set; what is still to come of the request is thrown away (1)."""
         self.answered_early = True
         response = self.flow.response
+        assert response
         response.timestamp_start = response.timestamp_end = time.time()
         yield HttpResponseHeadersHook(self.flow)
         yield HttpResponseHook(self.flow)
@@ -128,7 +129,7 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
         self.server_state = self.state_done
         self.flow.live = False
 
-    def _send(self, response: http.Response) -> Iterator[Any]:
+    def _send(self, response: http.Response) -> Commands:
         # The rest of the request is not worth keeping the connection for, and may not even be well framed.
         response.headers["connection"] = "close"
         self.head_sent = True
@@ -138,12 +139,15 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
             yield SendHttp(ResponseData(stream_id, content), client)
         yield SendHttp(ResponseEndOfMessage(stream_id), client)
 
-    def _refusal(self, event: Any, status: int) -> Refusal:
+    def _shows_a_page(self, event: Any) -> bool:
+        return not self.head_sent and compat.status_of(event.code) is not None
+
+    def _refusal(self, event: Any) -> Refusal:
         permit = permits.of(self.flow.request)
         dialect = permit.dialect if permit else "openai"
         if refusal := getattr(event, "refusal", None):
             return refusal.speaking(dialect)
-        if status == 400:
+        if compat.status_of(event.code) == 400:
             return Refusal("bad_request", f"The request is not valid HTTP: {event.message}", dialect)
         where = f"{permit.provider} at {permit.target.authority}" if permit else "the provider"
         if permit and self.flow.server_conn.timestamp_tcp_setup and not self.flow.server_conn.error:
