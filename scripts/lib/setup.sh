@@ -37,7 +37,8 @@ find_python() {
 # All that we may use, the best first. A Python newer than those we know comes last: wheels may be missing for it.
 find_pythons() {
     if [ -n "${PYTHON:-}" ]; then
-        _probe "$PYTHON" || die "PYTHON=$PYTHON is no Python 3.11 or newer that runs and has ssl, sqlite3, ctypes and venv"
+        _probe "$PYTHON" ||
+            die "PYTHON=$PYTHON is no Python 3.11 or newer that runs and has ssl, sqlite3, ctypes and venv"
         return
     fi
     for minor in 13 12 11; do find_python "$minor" || :; done

@@ -1,4 +1,4 @@
-"""Only provider hosts are decrypted; the rest is tunnelled unread, or refused. (DESIGN section 2, SECURITY P4, P5, P15)"""
+"""Only provider hosts are decrypted; the rest is tunnelled unread, or refused. (SECURITY P4, P5, P15)"""
 
 from __future__ import annotations
 

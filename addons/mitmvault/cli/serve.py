@@ -147,7 +147,9 @@ async def _run(
         opts.set(*sets, defer=True)
     except (exceptions.OptionsError, ValueError) as error:
         raise click.ClickException(f"cannot set an option of mitmproxy: {error}") from None
-    logging.getLogger("tornado").setLevel(logging.WARNING)
+    logging.getLogger().setLevel(logging.INFO)  # for mitmweb's event log; the terminal shows the stories alone
+    for talkative in ("tornado", "asyncio", "urwid", "mitmproxy_rs"):  # as mitmproxy's own command lines do
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, master.shutdown)
