@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from tests.proxy import TIMEOUT
 
 ADDONS = Path(__file__).parent.parent / "addons"
 BINARIES = Path(sys.executable).parent
+PROMPTLY = 8  # seconds from a signal to the end, on a busy machine; mitmproxy would wait for streams for ever
 
 
 def free_port() -> int:
@@ -31,10 +32,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def listens(port: int) -> bool:
-    """Does somebody accept connections at this port of 127.0.0.1?"""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def eventually(is_true: Callable[[], bool], timeout: float = TIMEOUT) -> bool:
+    """Poll until it is true, or time is up. For what tells nobody when it happens."""
+    deadline = time.monotonic() + timeout
+    while not is_true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 class Program:
@@ -75,11 +80,11 @@ class Program:
     def end(self, number: int = signal.SIGINT) -> int:
         """Send a signal and wait for the end; returns the exit code."""
         self.process.send_signal(number)
-        return self.exit()
+        return self.exit(PROMPTLY)
 
-    def exit(self) -> int:
+    def exit(self, timeout: float = TIMEOUT) -> int:
         """Wait for the end, and for the last of the output."""
-        code = self.process.wait(TIMEOUT)
+        code = self.process.wait(timeout)
         for reader in self._readers:
             reader.join(TIMEOUT)
         for pipe in (self.process.stdout, self.process.stderr):

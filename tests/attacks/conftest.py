@@ -1,4 +1,4 @@
-"""Fixtures of the attacks."""
+"""Fixtures of the attacks: the proxy under attack, a provider that notes every byte, and the attacker's own host."""
 
 from __future__ import annotations
 
@@ -6,10 +6,45 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.attacks.tools import Evil
+from tests.attacks.tools import BOB, OK, Evil
+from tests.conftest import standard_providers
+from tests.provider import FakeProvider
+from tests.proxy import TOKEN, RunningProxy, key
+
+USERS = {"alice": {"key": TOKEN}, "bob": {"key": BOB}}
+
+
+@pytest.fixture(scope="module")
+def wire_of_module() -> Iterator[Evil]:
+    with Evil("127.0.0.2", OK) as host:
+        yield host
+
+
+@pytest.fixture
+def wire(wire_of_module: Evil) -> Evil:
+    """The provider `mistral`: what it received, byte by byte."""
+    wire_of_module.clear()
+    return wire_of_module
 
 
 @pytest.fixture
 def evil() -> Iterator[Evil]:
-    with Evil() as host:
+    with Evil("127.0.0.3") as host:
         yield host
+
+
+def providers(provider: FakeProvider, wire: Evil) -> dict[str, object]:
+    """The usual ones, and `mistral` at the wire."""
+    at_wire = {"endpoint": f"http://{wire.address}:{wire.port}/v1", "keys": [key()]}
+    return standard_providers(provider.url) | {"mistral": at_wire}
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    provider_of_module: FakeProvider, wire_of_module: Evil, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningProxy]:
+    """The proxy under attack. At the end nothing that observers saw may hold a key or a token."""
+    home = tmp_path_factory.mktemp("home")
+    with RunningProxy(home, providers(provider_of_module, wire_of_module), users=USERS) as running:
+        yield running
+        running.assert_nothing_leaked(BOB)

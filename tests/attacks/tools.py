@@ -6,7 +6,7 @@ import http.client
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import h2.config
@@ -22,6 +22,7 @@ DECOY = "mv-mallory-token-for-tests-only"  # nobody's
 BOB = "mv-bob-token-for-tests-only"
 SECRETS = (TOKEN, KEY, DECOY, BOB)
 CHAT_TARGET = "/openai/v1/chat/completions"
+MISTRAL = "api.mistral.ai"  # lives at `wire`, which notes every byte
 BODY = b'{"model": "m-1", "messages": [{"role": "user", "content": "hi"}]}'
 
 
@@ -75,13 +76,16 @@ def assert_unreached(provider: FakeProvider, connections: int | None = None) -> 
     assert connections is None or provider.connections == connections
 
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
 class Evil:
     """A host of the attacker's: accepts on a loopback address and notes every byte."""
 
-    def __init__(self, address: str = "127.0.0.2", greeting: bytes = b"") -> None:
+    def __init__(self, address: str = "127.0.0.2", reply: bytes = b"evil says hi") -> None:
         self.received = b""
         self.connections = 0
-        self._greeting = greeting
+        self._reply = reply
         self._server = socket.create_server((address, 0))
         self.address, self.port = self._server.getsockname()
         self._thread = threading.Thread(target=self._run, name="evil", daemon=True)
@@ -95,6 +99,10 @@ class Evil:
         self._server.close()
         self._thread.join(TIMEOUT)
 
+    def clear(self) -> None:
+        """Forget what was received."""
+        self.received, self.connections = b"", 0
+
     def _run(self) -> None:
         while True:
             try:
@@ -102,15 +110,14 @@ class Evil:
             except OSError:
                 return
             self.connections += 1
-            with sock:
-                sock.settimeout(TIMEOUT)
-                try:
-                    sock.sendall(self._greeting)
-                    while data := sock.recv(65536):
-                        self.received += data
-                        sock.sendall(b"evil says hi")
-                except OSError:
-                    pass
+            threading.Thread(target=self._talk, args=(sock,), daemon=True).start()
+
+    def _talk(self, sock: socket.socket) -> None:
+        with sock, suppress(OSError):
+            sock.settimeout(TIMEOUT)
+            while data := sock.recv(65536):
+                self.received += data
+                sock.sendall(self._reply)
 
 
 @contextmanager
@@ -150,6 +157,7 @@ class H2:
     def __init__(self, proxy: RunningProxy, host: str = OPENAI, connect_headers: str = "") -> None:
         opened = tunnel(proxy, f"{host}:443", connect_headers)
         assert b" 200 " in opened.received, opened.received
+        self.host = host
         self.client = over_tls(opened, proxy.tls("h2"), host)
         config = h2.config.H2Configuration(
             client_side=True, header_encoding="utf-8", validate_outbound_headers=False,
@@ -165,12 +173,22 @@ class H2:
         self.client.sock.close()
 
     def request(
-        self, *fields: tuple[str | bytes, str | bytes], body: bytes = BODY, trailers: Any = None, **pseudo: str | bytes
+        self,
+        *fields: tuple[str | bytes, str | bytes],
+        body: bytes = BODY,
+        trailers: Any = None,
+        replaced: Iterable[str] = (),
+        **pseudo: str | bytes,
     ) -> Reply:
-        """POST a chat with these extra fields; `path=`, `authority=` … replace pseudo headers. Status 0: reset."""
-        first = {"method": "POST", "scheme": "https", "authority": OPENAI, "path": "/v1/chat/completions"} | pseudo
+        """POST a chat with these extra fields, without the usual ones in `replaced`. Status 0: reset.
+
+        `path=`, `authority=` and so on replace pseudo headers.
+        """
+        first = {"method": "POST", "scheme": "https", "authority": self.host, "path": "/v1/chat/completions"} | pseudo
         stream = self.conn.get_next_available_stream_id()
         usual = [("authorization", f"Bearer {TOKEN}"), ("content-type", "application/json")]
+        usual += [("content-length", str(len(body)))]
+        usual = [(name, value) for name, value in usual if name not in replaced]
         self.conn.send_headers(stream, [*((f":{k}", v) for k, v in first.items()), *usual, *fields])
         self.conn.send_data(stream, body, end_stream=trailers is None)
         if trailers is not None:

@@ -118,9 +118,7 @@ def test_embeddings_and_models(proxy: RunningProxy, provider: FakeProvider) -> N
 
 @pytest.mark.parametrize("way", [base_url, proxy_and_key])
 @flavours
-def test_wrong_token_is_the_sdks_own_error(
-    proxy: RunningProxy, provider: FakeProvider, way: Any, flavour: str
-) -> None:
+def test_wrong_token_is_the_sdks_own_error(proxy: RunningProxy, provider: FakeProvider, way: Any, flavour: str) -> None:
     kinds = {"openai": "PermissionDeniedError", "anthropic": "PermissionDeniedError", "gemini": "ClientError"}
     outcomes = sdk.run(all_sdks("--flavour", flavour), way(proxy, WRONG))
     for name, outcome in outcomes.items():

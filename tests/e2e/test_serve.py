@@ -5,7 +5,9 @@ And `mitmdump -s addons/entry.py`, which must work from a checkout with nothing 
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import inspect
 import json
 import os
 import re
@@ -13,13 +15,17 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from mitmproxy import version
 
+from mitmvault.core import openssl
 from mitmvault.core.secret import Secret
 from mitmvault.home import store
 from mitmvault.home.layout import Home
@@ -27,7 +33,7 @@ from tests.client import raw, send
 from tests.leaks import canary, leaks
 from tests.provider import FakeProvider
 from tests.proxy import ENTRY, TIMEOUT, key
-from tests.serving import BINARIES, Program, Serving, free_port, listens
+from tests.serving import BINARIES, Program, Serving, eventually, free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -46,12 +52,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 def mode(path: Path) -> str:
     return f"{stat.S_IMODE(path.stat().st_mode):o}"
-
-
-def sh(line: str) -> str:
-    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=TIMEOUT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 # -- the first start
@@ -76,13 +76,15 @@ def test_banner_tells_everything_needed(running: Serving) -> None:
     assert (state["pid"], state["address"], state["web"]) == (running.process.pid, running.url, None)
 
 
-@pytest.mark.parametrize("line", ["^(curl .*)$", "^(HTTPS_PROXY=.* curl .*)$"], ids=["base URL", "HTTPS_PROXY"])
-def test_printed_line_streams_an_answer(running: Serving, line: str) -> None:
-    answer = sh(running.wait_for(line)[1])
-    events = [json.loads(text) for text in re.findall(r"^data: (\{.*)$", answer, re.M)]
-    assert len(events) > 10 and answer.rstrip().endswith("data: [DONE]")
-    text = "".join(choice["delta"].get("content") or "" for event in events for choice in event["choices"])
-    assert "Your user token did not arrive" in text and running.fact("user token") not in text
+def test_printed_lines_stream_answers(running: Serving) -> None:
+    lines = [running.wait_for(pattern)[1] for pattern in ("^(curl .*)$", "^(HTTPS_PROXY=.* curl .*)$")]
+    answers = [subprocess.Popen(["sh", "-c", line], stdout=subprocess.PIPE, text=True) for line in lines]
+    for process in answers:
+        answer, _ = process.communicate(timeout=TIMEOUT)
+        events = [json.loads(text) for text in re.findall(r"^data: (\{.*)$", answer, re.M)]
+        assert process.returncode == 0 and len(events) > 10 and answer.rstrip().endswith("data: [DONE]")
+        text = "".join(choice["delta"].get("content") or "" for event in events for choice in event["choices"])
+        assert "Your user token did not arrive" in text and running.fact("user token") not in text
 
 
 def test_second_start_keeps_what_there_is(home: Path) -> None:
@@ -146,8 +148,6 @@ def garbage_vault(home: Home) -> None:
 
 
 def vault_of_wrong_shape(home: Home) -> None:
-    from mitmvault.core import openssl
-
     plain = json.dumps({"providers": {"openai": {"keys": [KEY]}}}).encode()
     home.vault.write_bytes(openssl.seal(plain, Secret(CRYPTOKEN), os.urandom(8)))
 
@@ -158,121 +158,142 @@ def no_users(home: Home) -> None:
 
 def writes(name: str, text: str) -> Callable[[Home], None]:
     def write(home: Home) -> None:
-        (home.path / name).write_text(text)
+        (home.path / name).write_bytes(text.encode("latin-1"))
+        (home.path / name).chmod(0o600)
 
     return write
 
 
-def busy_port(home: Home) -> None:
-    pass  # see the argument BUSY
+def nothing(home: Home) -> None:
+    pass
 
 
-BUSY = "the listener's"
+BUSY = "busy"  # stands for an address that somebody listens at
+NOT_YAML = f"a: [\n  {KEY}: : 1\n"
+# Name -> how to spoil a good home, what to start differently, and what the line must say.
 CASES: dict[str, tuple[Callable[[Home], None], dict[str, Any], str]] = {
-    "busy port": (busy_port, {"listen": BUSY}, "cannot listen at 127.0.0.1:"),
-    "wrong crypto token": (busy_port, {"environ": {"AI_JSON_CRYPTOKEN": "wrong"}}, "crypto"),
-    "no crypto token": (busy_port, {"environ": {}}, "AI_JSON_CRYPTOKEN"),
+    "busy port": (nothing, {"listen": BUSY}, "cannot listen at 127.0.0.1:"),
+    "busy port of mitmweb": (nothing, {"web_port": BUSY}, "--web-port"),
+    "wrong crypto token": (nothing, {"environ": {"AI_JSON_CRYPTOKEN": "wrong"}}, "crypto"),
+    "no crypto token": (nothing, {"environ": {}}, "AI_JSON_CRYPTOKEN"),
     "truncated vault": (truncated_vault, {}, "vault"),
     "garbage vault": (garbage_vault, {}, "vault"),
     "vault of a wrong shape": (vault_of_wrong_shape, {}, "providers.openai.keys"),
-    "users of garbage": (writes("users.json", f'{{"alice": {{"key": "{TOKEN}"'), {}, "users.json"),
+    "users cut off": (writes("users.json", f'{{"alice": {{"key": "{TOKEN}"'), {}, "users.json"),
     "users of a wrong shape": (writes("users.json", f'{{"alice": "{TOKEN}"}}'), {}, "alice"),
     "unknown setting": (writes("mitmvault.yaml", "unmatchd: refuse\n"), {}, "unknown setting 'unmatchd'"),
-    "settings of garbage": (writes("mitmvault.yaml", f"a: [\n  {KEY}: : 1\n"), {}, "mitmvault.yaml"),
-    "catalogue of garbage": (writes("providers.yaml", f"a: [\n  {KEY}: : 1\n"), {}, "providers.yaml"),
-    "settings not in UTF-8": (lambda home: home.settings.write_bytes(b"names: [\xff]"), {}, "mitmvault.yaml"),
+    "settings that are no YAML": (writes("mitmvault.yaml", NOT_YAML), {}, "mitmvault.yaml"),
+    "catalogue that is no YAML": (writes("providers.yaml", NOT_YAML), {}, "providers.yaml"),
+    "settings not in UTF-8": (writes("mitmvault.yaml", "names: [\xff]"), {}, "mitmvault.yaml"),
     "open to the network, no users": (no_users, {"listen": "0.0.0.0:"}, "add a user first"),
-    "unknown option of mitmproxy": (busy_port, {"arguments": ["--set", "nonsense=1"]}, "nonsense"),
-    "unsafe option of mitmproxy": (busy_port, {"arguments": ["--set", "ssl_insecure=true"]}, "ssl_insecure"),
-    "a listen address that is none": (busy_port, {"listen": "nonsense"}, "HOST:PORT"),
+    "unsafe option of mitmproxy": (nothing, {"arguments": ["--set", "ssl_insecure=true"]}, "ssl_insecure"),
+    "a listen address that is none": (nothing, {"listen": "nonsense"}, "HOST:PORT"),
 }
-"""Name -> how to spoil a good home, with what to start, what the line must say."""
+BUGS = {
+    "busy port of mitmweb": "cli.serve._check_port names --listen for mitmweb's port, too",
+    "settings that are no YAML": "core.settings.load passes PyYAML's text on: five lines that quote the file",
+    "catalogue that is no YAML": "core.catalogue.load passes PyYAML's text on: five lines that quote the file",
+    "unsafe option of mitmproxy": "an OptionsError of Posture.configure is a traceback on stdout",
+}
 
 
-@pytest.mark.parametrize("name", CASES)
+def case(name: str) -> Any:
+    return pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=BUGS[name])] if name in BUGS else [])
+
+
+@pytest.mark.parametrize("name", map(case, CASES))
 def test_what_is_wrong_is_one_line(home: Path, name: str) -> None:
     spoil, how, said = CASES[name]
     spoil(good_home(home))
     environ = how.get("environ", {"AI_JSON_CRYPTOKEN": CRYPTOKEN})
     with socket.create_server(("127.0.0.1", 0)) as busy:
-        listen = how.get("listen")
-        if listen == BUSY:
-            listen = f"127.0.0.1:{busy.getsockname()[1]}"
-        elif listen and listen.endswith(":"):
-            listen += str(free_port())
-        with Serving(home, *how.get("arguments", []), listen=listen, environ=environ) as serving:
+        port = busy.getsockname()[1]
+        listen = {BUSY: f"127.0.0.1:{port}", "0.0.0.0:": f"0.0.0.0:{free_port()}"}.get(
+            how.get("listen"), how.get("listen")
+        )
+        arguments = ["--web", f"--web-port={port}"] if how.get("web_port") else how.get("arguments", [])
+        with Serving(home, *arguments, listen=listen, environ=environ) as serving:
             code = serving.exit()
-    lines = serving.stderr.splitlines()
-    lines = [line for line in lines if not line.startswith(("Usage: ", "Try '"))]  # of click
     output = serving.stdout + serving.stderr
-    assert code != 0
-    assert len([line for line in lines if line.strip()]) == 1 and said in serving.stderr, output
-    assert "Traceback" not in output and serving.stdout == ""
+    lines = [line for line in output.splitlines() if line and not line.startswith(("Usage: ", "Try '"))]  # of click
+    assert code != 0 and not (home / "state.json").exists()
     assert leaks({"key": KEY, "token": TOKEN, "crypto token": CRYPTOKEN}, output.encode()) == []
-    assert not (home / "state.json").exists()
-
-
-def test_busy_port_of_mitmweb(home: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as busy:
-        with Serving(home, "--web", "--web-port", str(busy.getsockname()[1])) as serving:
-            assert serving.exit() != 0
-    last = serving.stderr.splitlines()[-1]
-    assert "cannot listen at 127.0.0.1:" in last and "--web-port" in last, last
+    assert len(lines) == 1 and said in lines[0] and serving.stdout == "" and "Traceback" not in output, output
 
 
 # -- the end
 
 
+# Python 3.12.1: the callback of a cancelled connection's task raises CancelledError. Mended in later versions.
+NOISY = "task.cancelled()" not in inspect.getsource(asyncio.StreamReaderProtocol) and sys.version_info >= (3, 12)
+noisy = pytest.mark.xfail(NOISY, strict=True, reason="an open connection at the end is a traceback on stderr")
+CLIENTS = ["no client", pytest.param("idle client", marks=noisy), pytest.param("stream", marks=noisy)]
+
+
 @pytest.mark.parametrize("arguments", [[], ["--web"]], ids=["plain", "web"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("stream", [False, True], ids=["idle", "streaming"])
+@pytest.mark.parametrize("there_is", CLIENTS)
 def test_signal_ends_it(
-    home: Path, provider: FakeProvider, number: signal.Signals, arguments: list[str], stream: bool
+    home: Path, provider: FakeProvider, number: signal.Signals, arguments: list[str], there_is: str
 ) -> None:
     providers = {"openai": {"endpoint": f"{provider.url}/v1", "keys": [key(KEY)]}}
     store.save_vault_document(good_home(home), {"providers": providers}, Secret(CRYPTOKEN))
     held = provider.stream(chunks=[b"data: first\n\n"])
     web = [*arguments, "--web-port", str(free_port())]
-    with Serving(home, *web, environ={"AI_JSON_CRYPTOKEN": CRYPTOKEN}) as serving, raw(serving.ready()) as client:
-        if stream:
-            client.send(f"GET /openai/v1/models HTTP/1.1\r\nHost: {serving.address}\r\nx-api-key: {TOKEN}\r\n\r\n".encode())
-            client.until(b"data: first")
+    with ExitStack() as stack:
+        serving = stack.enter_context(Serving(home, *web, environ={"AI_JSON_CRYPTOKEN": CRYPTOKEN})).ready()
+        if there_is != "no client":
+            client = stack.enter_context(raw(serving))
+            path, mark = ("/health", b'"ok"') if there_is == "idle client" else ("/openai/v1/models", b"data: first")
+            client.send(f"GET {path} HTTP/1.1\r\nHost: {serving.address}\r\nx-api-key: {TOKEN}\r\n\r\n".encode())
+            client.until(mark)
         code = serving.end(number)
-    held.finish()
+        held.finish()
     assert code == 0 or (number, code) == (signal.SIGINT, 130)
-    assert "Traceback" not in serving.stdout + serving.stderr and serving.stderr == ""
     assert not (home / "state.json").exists()
+    assert "Traceback" not in serving.stdout and serving.stderr == ""
 
 
 # -- from a checkout, uninstalled
 
 
-@pytest.mark.parametrize("program", ["mitmdump", "mitmweb"])
-def test_script_alone(tmp_path: Path, home: Path, program: str) -> None:
-    port = free_port()
-    options = {"listen_port": port, "confdir": tmp_path / "conf", "mitmvault_home": home}
-    if program == "mitmweb":
+@pytest.fixture(scope="module", params=["mitmdump", "mitmweb"])
+def script(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, int]]:
+    """One of mitmproxy's own programs with our script, started somewhere else; and its port."""
+    folder, port = tmp_path_factory.mktemp(request.param), free_port()
+    options = {"listen_port": port, "confdir": folder / "conf", "mitmvault_home": folder / "home"}
+    if request.param == "mitmweb":
         options |= {"web_port": free_port(), "web_open_browser": "false"}
     sets = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
-    with Program(BINARIES / program, "-s", ENTRY, *sets, environ={}, cwd=tmp_path) as started:
-        started.wait_for(rf"listening at .*127\.0\.0\.1:{port}")
-        health = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-        health.request("GET", "/health")
-        assert json.load(health.getresponse())["status"] == "ok"
-        health.close()
-        assert addresses(started.process.pid, port) == ["127.0.0.1"]
+    with Program(BINARIES / request.param, "-s", ENTRY, *sets, environ={}, cwd=folder) as started:
+        # The state file: mitmproxy's own output comes late in a pipe.
+        assert eventually((folder / "home" / "state.json").exists), started.stdout + started.stderr
+        yield started, port
         assert started.end() == 0
-    assert not listens(port)
+    assert not (folder / "home" / "state.json").exists()
+
+
+def test_script_alone_answers(script: tuple[Program, int]) -> None:
+    assert get(script[1], "/health") == 200
+
+
+@pytest.mark.xfail(
+    version.VERSION.startswith("12."),
+    strict=True,
+    reason="Posture.load changes `mode` after mitmproxy 12 has begun to listen and before it heeds changes: all "
+    "interfaces are listened on, while Keeper takes the bind for loopback and opens tunnels to everybody",
+)
+def test_script_alone_listens_on_loopback_only(script: tuple[Program, int]) -> None:
+    assert addresses(script[0].process.pid, script[1]) == ["127.0.0.1"]
 
 
 def addresses(pid: int, port: int) -> list[str]:
-    """Where a process listens at this port, as the kernel knows it. (Linux: /proc/PID/net/tcp, tcp6)"""
+    """Where is this port listened on, as the kernel knows it? (Linux: /proc/PID/net/tcp, tcp6)"""
     found = []
-    for table, any_address in (("tcp", 8), ("tcp6", 32)):
+    for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             local, state = line.split()[1], line.split()[3]
             address, _, number = local.partition(":")
             if state == "0A" and int(number, 16) == port:
-                assert len(address) == any_address
                 found.append(".".join(str(byte) for byte in reversed(bytes.fromhex(address))))
     return found

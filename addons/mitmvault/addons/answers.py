@@ -1,4 +1,4 @@
-"""The answer: streamed chunk by chunk, untouched. (DESIGN section 4.8, SECURITY P12)"""
+"""The answer: streamed chunk by chunk, untouched unless it repeats the key. (DESIGN section 4.8, SECURITY P11, P12)"""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from mitmvault.addons.fail_closed import refuse, report
 from mitmvault.core.hostnames import DEFAULT_PORTS
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Permit
-from mitmvault.wire import permits
+from mitmvault.wire import echo, permits
 
 _SWITCHING_PROTOCOLS = 101
 
 
 class Answers:
-    """Lets answers of providers stream, and keeps a redirect from leading a client's credentials elsewhere."""
+    """Lets answers of providers stream; keeps a key in them from the client, and the client from being led away."""
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         permit = permits.of(flow.request)
         if permit is None or flow.response is None or flow.response.status_code == _SWITCHING_PROTOCOLS:
             return
         try:
-            flow.response.stream = not _leads_away(permit, flow.response)
+            echo.mask_headers(permit, flow.response)
+            flow.response.stream = (
+                False if _leads_away(permit, flow.response) else echo.body_filter(permit, flow.response)
+            )
         except Exception as error:
             report("Answers.responseheaders", error)
-            flow.response.stream = True
+            flow.response.stream = lambda data: bytes(len(data))  # an answer that nobody looked at is blanked
 
     def response(self, flow: http.HTTPFlow) -> None:
         permit = permits.of(flow.request)

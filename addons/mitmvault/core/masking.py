@@ -1,0 +1,98 @@
+"""Take a secret out of a stream of bytes, in case a provider repeats it. (SECURITY P11)
+
+Rules: 1. Every byte that is not part of the secret passes unchanged, and at once: bytes are held back only while they
+          could be the beginning of the secret, and never more than its length.
+       2. The length of what passes never changes: a secret becomes as many asterisks.
+       3. What is encoded is watched in a decoded copy. When the secret comes, the rest is blanked: it cannot be mended
+          in place, and an unreadable answer is better than a key in the wrong hands.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import brotli
+import zstandard
+
+BLOT = b"*"
+
+
+class Mask:
+    """For bytes as they are."""
+
+    def __init__(self, secrets: tuple[bytes, ...]) -> None:
+        self.secrets = tuple(secret for secret in secrets if secret)
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Some more bytes; returns what may pass. `b""` is the end: everything that was held comes out."""
+        text = self._held + data
+        for secret in self.secrets:
+            text = text.replace(secret, BLOT * len(secret))
+        keep = self.suspicious(text) if data else 0
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def suspicious(self, text: bytes) -> int:
+        """How many bytes at the end could be the beginning of a secret."""
+        longest = 0
+        for secret in self.secrets:
+            at = text.find(secret[:1], max(0, len(text) - len(secret) + 1))
+            while at >= 0:
+                if secret.startswith(text[at:]):
+                    longest = max(longest, len(text) - at)
+                    break
+                at = text.find(secret[:1], at + 1)
+        return longest
+
+
+class Watch:
+    """For encoded bytes: the same interface, by a decoded copy."""
+
+    def __init__(self, secrets: tuple[bytes, ...], coding: str) -> None:
+        self._decode = _DECODERS[coding]()
+        self._mask = Mask(secrets)
+        self._held = b""
+        self._tail = b""
+        self._blank = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Some more encoded bytes; returns what may pass, at the same length."""
+        self._held += data
+        if data and not self._blank:
+            self._look(data)
+            if self._tail and not self._blank:
+                return b""
+        passed, self._held = self._held, b""
+        return bytes(len(passed)) if self._blank else passed
+
+    def _look(self, data: bytes) -> None:
+        try:
+            plain = self._tail + self._decode(data)
+        except (zlib.error, brotli.error, zstandard.ZstdError):
+            self._tail = b""  # not what it says it is: nobody can decode a secret out of it
+            return
+        if any(secret in plain for secret in self._mask.secrets):
+            self._blank = True
+        keep = self._mask.suspicious(plain)
+        self._tail = plain[len(plain) - keep :]
+
+
+def filter_for(secrets: tuple[bytes, ...], coding: str) -> Mask | Watch:
+    """The filter for an answer with this Content-Encoding; an unknown coding is treated as no coding."""
+    coding = coding.strip().lower()
+    return Watch(secrets, coding) if coding in _DECODERS else Mask(secrets)
+
+
+def _zlib(window: int) -> Callable[[], Callable[[bytes], bytes]]:
+    return lambda: zlib.decompressobj(window).decompress
+
+
+_DECODERS: dict[str, Callable[[], Callable[[bytes], bytes]]] = {
+    "gzip": _zlib(16 + zlib.MAX_WBITS),
+    "x-gzip": _zlib(16 + zlib.MAX_WBITS),
+    "deflate": _zlib(zlib.MAX_WBITS),
+    "br": lambda: brotli.Decompressor().process,
+    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress,
+}

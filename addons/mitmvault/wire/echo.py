@@ -1,0 +1,46 @@
+"""Keeps a provider from handing back the key that it was sent. (SECURITY P11)
+
+Only this request's own credentials are looked for; `core.masking` says how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mitmproxy import http
+
+from mitmvault.core.masking import filter_for
+from mitmvault.core.verdict import Permit
+
+
+def secrets_of(permit: Permit) -> tuple[bytes, ...]:
+    """The credentials that were written for this request, as bytes."""
+    return tuple(credential.secret.reveal().encode() for credential in permit.credentials())
+
+
+def mask_headers(permit: Permit, response: http.Response) -> None:
+    """Blot the credentials out of the answer's header values."""
+    for secret in secrets_of(permit):
+        fields = response.headers.fields
+        if any(secret in value for _, value in fields):
+            response.headers.fields = tuple((n, v.replace(secret, b"*" * len(secret))) for n, v in fields)
+
+
+def body_filter(permit: Permit, response: http.Response) -> Callable[[bytes], list[bytes]]:
+    """A function for `response.stream`: chunk in, chunks out. It does not raise; should it have to, it blanks.
+
+    Nothing is `[]`: mitmproxy would write an empty chunk, which ends a chunked body (11.0.2 and 12.2.3).
+    """
+    feed = filter_for(secrets_of(permit), response.headers.get("content-encoding", "")).feed
+    broken = False
+
+    def stream(data: bytes) -> list[bytes]:
+        nonlocal broken
+        try:
+            passed = bytes(len(data)) if broken else feed(data)
+        except Exception:
+            broken = True  # an exception in here would hang the client (11.0.2 and 12.2.3)
+            passed = bytes(len(data))
+        return [passed] if passed else []
+
+    return stream
