@@ -31,6 +31,7 @@ class Mitmweb:
         self.token = parse_qs(parts.query).get("token", [""])[0]
         self.pages: set[bytes] = set()
         self.frames: list[bytes] = []
+        self.flows: list[dict[str, Any]] = []
         self.rounds = 0
         self.failure: BaseException | None = None
         self._changed = threading.Condition()
@@ -61,6 +62,19 @@ class Mitmweb:
             assert self._changed.wait_for(lambda: self.rounds >= wanted or self.failure, TIMEOUT), "no more rounds"
         assert self.failure is None, self.failure
 
+    def replay(self, flow_id: str) -> None:
+        """Press the button that sends a flow again."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+        connection.request("POST", f"/flows/{flow_id}/replay", b"", self._headers())
+        assert connection.getresponse().status == 200
+        connection.close()
+
+    def newest_to(self, path: str) -> str:
+        """The id of the newest flow with this path that got a 200."""
+        self.look()
+        return next(f["id"] for f in reversed(self.flows) if f["request"]["path"] == path
+                    and f.get("response", {}).get("status_code") == 200)  # fmt: skip
+
     def _poll(self) -> None:
         try:
             while not self._stop.is_set():
@@ -76,7 +90,8 @@ class Mitmweb:
     def _round(self, count: int) -> None:
         for page in PAGES:
             self._get(page)
-        for flow in json.loads(self._get("/flows"))[-count:]:
+        self.flows = json.loads(self._get("/flows"))
+        for flow in self.flows[-count:]:
             self._read(flow)
             if count > NEWEST:
                 for style in FORMATS:

@@ -168,7 +168,7 @@ def nothing(home: Home) -> None:
     pass
 
 
-BUSY = "busy"  # stands for an address that somebody listens at
+BUSY, FREE = "busy", "free"  # stand for an address that somebody listens at, and for a port that nobody does
 NOT_YAML = f"a: [\n  {KEY}: : 1\n"
 # Name -> how to spoil a good home, what to start differently, and what the line must say.
 CASES: dict[str, tuple[Callable[[Home], None], dict[str, Any], str]] = {
@@ -185,7 +185,7 @@ CASES: dict[str, tuple[Callable[[Home], None], dict[str, Any], str]] = {
     "settings that are no YAML": (writes("mitmvault.yaml", NOT_YAML), {}, "mitmvault.yaml"),
     "catalogue that is no YAML": (writes("providers.yaml", NOT_YAML), {}, "providers.yaml"),
     "settings not in UTF-8": (writes("mitmvault.yaml", "names: [\xff]"), {}, "mitmvault.yaml"),
-    "open to the network, no users": (no_users, {"listen": "0.0.0.0:"}, "add a user first"),
+    "open to the network, no users": (no_users, {"listen": f"0.0.0.0:{FREE}"}, "add a user first"),
     "unsafe option of mitmproxy": (nothing, {"arguments": ["--set", "ssl_insecure=true"]}, "ssl_insecure"),
     "a listen address that is none": (nothing, {"listen": "nonsense"}, "HOST:PORT"),
 }
@@ -208,11 +208,9 @@ def test_what_is_wrong_is_one_line(home: Path, name: str) -> None:
     environ = how.get("environ", {"AI_JSON_CRYPTOKEN": CRYPTOKEN})
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
-        listen = {BUSY: f"127.0.0.1:{port}", "0.0.0.0:": f"0.0.0.0:{free_port()}"}.get(
-            how.get("listen"), how.get("listen")
-        )
+        listen = how.get("listen", "").replace(BUSY, f"127.0.0.1:{port}").replace(FREE, str(free_port()))
         arguments = ["--web", f"--web-port={port}"] if how.get("web_port") else how.get("arguments", [])
-        with Serving(home, *arguments, listen=listen, environ=environ) as serving:
+        with Serving(home, *arguments, listen=listen or None, environ=environ) as serving:
             code = serving.exit()
     output = serving.stdout + serving.stderr
     lines = [line for line in output.splitlines() if line and not line.startswith(("Usage: ", "Try '"))]  # of click

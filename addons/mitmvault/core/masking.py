@@ -48,35 +48,40 @@ class Mask:
 
 
 class Watch:
-    """For encoded bytes: the same interface, by a decoded copy."""
+    """For encoded bytes: the same interface, by a decoded copy.
+
+    The encoded bytes are looked at as well: codings store what does not compress as it is, and zstd's decoder says
+    nothing of a block before its end.
+    """
 
     def __init__(self, secrets: tuple[bytes, ...], coding: str) -> None:
-        self._decode = _DECODERS[coding]()
+        self._decode: Callable[[bytes], bytes] | None = _DECODERS[coding]()
         self._mask = Mask(secrets)
-        self._held = b""
-        self._tail = b""
+        self._held = self._encoded_tail = self._plain_tail = b""
         self._blank = False
 
     def feed(self, data: bytes) -> bytes:
         """Some more encoded bytes; returns what may pass, at the same length."""
         self._held += data
         if data and not self._blank:
-            self._look(data)
-            if self._tail and not self._blank:
+            self._encoded_tail = self._look(self._encoded_tail + data)
+            self._plain_tail = self._look(self._plain_tail + self._decoded(data))
+            if not self._blank and (self._encoded_tail or self._plain_tail):
                 return b""
         passed, self._held = self._held, b""
         return bytes(len(passed)) if self._blank else passed
 
-    def _look(self, data: bytes) -> None:
+    def _look(self, text: bytes) -> bytes:
+        """Blank from now on if the secret is there; else return what could be its beginning."""
+        self._blank = self._blank or any(secret in text for secret in self._mask.secrets)
+        return text[len(text) - self._mask.suspicious(text) :]
+
+    def _decoded(self, data: bytes) -> bytes:
         try:
-            plain = self._tail + self._decode(data)
+            return self._decode(data) if self._decode else b""
         except (zlib.error, brotli.error, zstandard.ZstdError):
-            self._tail = b""  # not what it says it is: nobody can decode a secret out of it
-            return
-        if any(secret in plain for secret in self._mask.secrets):
-            self._blank = True
-        keep = self._mask.suspicious(plain)
-        self._tail = plain[len(plain) - keep :]
+            self._decode = None  # not what it says it is: nobody can decode a secret out of it
+            return b""
 
 
 def filter_for(secrets: tuple[bytes, ...], coding: str) -> Mask | Watch:
