@@ -69,6 +69,10 @@ class Mitmweb:
         assert connection.getresponse().status == 200
         connection.close()
 
+    def heard(self, words: bytes) -> int:
+        """In how many messages of the WebSocket these words were, so far."""
+        return sum(words in frame for frame in list(self.frames))
+
     def newest_to(self, path: str) -> str:
         """The id of the newest flow with this path that got a 200."""
         self.look()

@@ -51,12 +51,18 @@ def test_no_model(body):
     assert find(body) is None
 
 
-@pytest.mark.parametrize("name", ["model", "stream"])
-@pytest.mark.parametrize("spelling", ["{0}", "\\u006d\\u006f\\u0064\\u0065\\u006c", "mod\\u0065l", "str\\u0065am"])
-def test_a_second_one_in_any_spelling(name, spelling):
-    other = spelling.format(name)
-    if json.loads(f'"{other}"') != name:
-        pytest.skip("spells the other name")
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("model", "model"),
+        ("model", "mod\\u0065l"),
+        ("model", "\\u006d\\u006f\\u0064\\u0065\\u006C"),
+        ("stream", "stream"),
+        ("stream", "str\\u0065am"),
+    ],
+)
+def test_a_second_one_in_any_spelling(name, other):
+    assert json.loads(f'"{other}"') == name
     for body in (f'{{"{name}":1,"x":2,"{other}":3}}', f'{{"{other}":3,"{name}":1}}'):
         with pytest.raises(Refusal) as caught:
             find(body.encode())
@@ -132,8 +138,8 @@ def test_whatever_comes_is_read_or_refused(body):
         span = find(body)
     except Refusal:
         return
-    json.loads(body)
-    assert span is None or isinstance(json.loads(body)["model"], object)
+    whole = json.loads(body)
+    assert span is None or json.loads(body[span.start : span.end]) == whole["model"]
 
 
 def test_ten_megabytes_around_the_model_keep_their_bytes():

@@ -215,11 +215,11 @@ def broken_files(scene: Scene) -> None:
     for path, contents in spoilt.items():
         good = path.read_bytes()
         for content in contents:
-            reports = scene.proxy.stdout.count("a changed file is not used")
+            reports = scene.web.heard(b"a changed file is not used")
             path.write_bytes(content)
             assert scene.send(CHAT_AT_OPENAI).status == 200
             scene.web.look()
-            assert scene.proxy.stdout.count("a changed file is not used") > reports
+            assert scene.web.heard(b"a changed file is not used") > reports
         path.write_bytes(good)
         assert scene.send(CHAT_AT_OPENAI).status == 200
 
