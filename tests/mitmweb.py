@@ -66,7 +66,8 @@ class Mitmweb:
         """Press the button that sends a flow again."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         connection.request("POST", f"/flows/{flow_id}/replay", b"", self._headers())
-        assert connection.getresponse().status == 200
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
         connection.close()
 
     def heard(self, words: bytes) -> int:
@@ -124,7 +125,8 @@ class Mitmweb:
         return content
 
     def _headers(self) -> dict[str, str]:
-        return {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+        headers = {"Content-Type": "application/json", "Cookie": "_xsrf=00", "X-XSRFToken": "00"}
+        return headers | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
 
     def _listen(self) -> None:
         machine = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)

@@ -62,14 +62,16 @@ def test_encoded_answers_are_blanked_or_untouched(coding: str, size: int) -> Non
         if expected:
             assert out == expected
         else:
-            with pytest.raises((OSError, EOFError, zlib.error, brotli.error, zstandard.ZstdError)):
-                _decode(coding, out)
+            assert SECRET not in _decode(coding, out)
 
 
 def _decode(coding: str, body: bytes) -> bytes:
     decoders: dict[str, Any] = {"gzip": gzip.decompress, "deflate": zlib.decompress, "br": brotli.decompress,
                                 "zstd": zstandard.decompress}  # fmt: skip
-    return decoders[coding](body)
+    try:
+        return bytes(decoders[coding](body))
+    except (OSError, EOFError, zlib.error, brotli.error, zstandard.ZstdError):
+        return b""  # unreadable, which is what blanking is for
 
 
 def test_a_lying_encoding_passes() -> None:
