@@ -125,7 +125,7 @@ class Mitmweb:
         return content
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Cookie": "_xsrf=00", "X-XSRFToken": "00"}
+        headers = {"Content-Type": "application/json", "Cookie": "_xsrf=00; _mitmproxy_xsrf=00", "X-XSRFToken": "00"}
         return headers | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
 
     def _listen(self) -> None:

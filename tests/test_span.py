@@ -102,7 +102,7 @@ def test_invalid(body):
 
 KEYS = st.text(max_size=6) | st.sampled_from(["model", "stream", "mode", "models", "Model ", '"model"'])
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just("model"),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text() | st.just("model"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=12,
 )

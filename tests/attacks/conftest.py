@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 
-from tests.attacks.tools import BOB, OK, Evil
+from tests.attacks.tools import BOB, OK, Evil, resolver
 from tests.conftest import standard_providers
 from tests.provider import FakeProvider
 from tests.proxy import TOKEN, RunningProxy, key
@@ -48,3 +49,21 @@ def proxy(
     with RunningProxy(home, providers(provider_of_module, wire_of_module), users=USERS) as running:
         yield running
         running.assert_nothing_leaked(BOB)
+
+
+class Attacked:
+    """Base of test classes that need a proxy of their own. Only one can run at a time: such files have no other."""
+
+    settings = ""
+    mode = "regular@127.0.0.1:0"
+    names: ClassVar[dict[str, list[str]]] = {}
+
+    @pytest.fixture(scope="class")
+    def proxy(
+        self, provider_of_module: FakeProvider, wire_of_module: Evil, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[RunningProxy]:
+        home, vault = tmp_path_factory.mktemp("home"), providers(provider_of_module, wire_of_module)
+        with RunningProxy(home, vault, users=USERS, settings=self.settings, mode=[self.mode]) as running:
+            with resolver(running, self.names):
+                yield running
+            running.assert_nothing_leaked(BOB)

@@ -6,7 +6,7 @@ import pytest
 from mitmproxy import exceptions
 
 from tests.attacks.tools import (
-    BODY, CHAT_TARGET, DECOY, H2, MISTRAL, Evil, answer, assert_clean, assert_unreached, head, post, refused, statuses,
+    BODY, CHAT_TARGET, DECOY, H2, MISTRAL, Evil, answer, assert_clean, broken_on_11, head, post, refused, statuses,
 )  # fmt: skip
 from tests.client import Reply, raw
 from tests.provider import FakeProvider
@@ -56,7 +56,6 @@ def own(proxy: RunningProxy) -> str:
         ("X\0y: z",),
         (": z",),
         ("no colon",),
-        (" folded: first line",),
     ],
 )
 def test_framing(proxy: RunningProxy, wire: Evil, headers: tuple) -> None:
@@ -103,13 +102,15 @@ def test_method(proxy: RunningProxy, wire: Evil, method: bytes) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"zz\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"0x2\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX0\r\n\r\n",
+    [b"zz\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"0x2\r\n{}\r\n0\r\n\r\n",
      b"+2\r\n{}\r\n0\r\n\r\n", b"2_0\r\n{}\r\n0\r\n\r\n", b"2\0\r\n{}\r\n0\r\n\r\n", b"\r\n{}\r\n0\r\n\r\n",
-     b"fffffffffffffffffffff\r\n{}\r\n0\r\n\r\n"],
+     b"fffffffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+     *broken_on_11("P7: h11 0.14 does not look at the end of a chunk", b"2\r\n{}XX0\r\n\r\n")],
 )  # fmt: skip
 def test_chunks(proxy: RunningProxy, wire: Evil, body: bytes) -> None:
     lines = (f"POST {CHAT} HTTP/1.1", "Transfer-Encoding: chunked")
     with raw(proxy) as client:
+        client.sock.settimeout(1)
         received = client.send(head(*lines, host=own(proxy)) + body + SMUGGLED).to_end()
     assert statuses(received) in ([], [400])
     assert wire.received == b""
@@ -149,9 +150,9 @@ def test_pipelined_requests_are_judged_one_by_one(proxy: RunningProxy, provider:
 @pytest.mark.parametrize("length", [400, 5, 0])
 def test_body_of_a_refused_request_is_no_request(proxy: RunningProxy, provider: FakeProvider, length: int) -> None:
     refused_head = head(f"POST {CHAT_TARGET} HTTP/1.1", f"Content-Length: {length}", host=own(proxy), token=None)
-    inner = post(host=own(proxy), body=BODY)
+    inner = post("Connection: close", host=own(proxy))
     with raw(proxy) as client:
-        client.send(refused_head + inner + b" " * 400)
+        client.send(refused_head + inner + b" " * min(length, 400))
         assert statuses(client.to_end())[:1] == [401]
         assert statuses(client.received).count(200) == (1 if length == 0 else 0)
     assert len(provider.arrivals) == (1 if length == 0 else 0)
@@ -166,7 +167,8 @@ def test_http1_trailers(proxy: RunningProxy, wire: Evil) -> None:
         assert answer(client).status in (200, 400)
 
 
-H2_VALUES = [b"b\r\nx-evil: c", b"b\r\n\r\n" + SMUGGLED, b"b\rc", b"b\nx-evil: c", b"b\0c"]
+CRLF = "P7: CR, LF and NUL in HTTP/2 fields are sent on as HTTP/1"
+H2_VALUES = [b"b\r\nx-evil: c", b"b\r\n\r\n" + SMUGGLED + b"x", b"b\rc", b"b\nx-evil: c", b"b\0c"]
 
 
 def assert_at_most_one(wire: Evil, reply: Reply) -> None:
@@ -176,15 +178,7 @@ def assert_at_most_one(wire: Evil, reply: Reply) -> None:
     assert wire.received == b""
 
 
-def broken_on_11(*cases: object) -> list:
-    """Known holes of mitmproxy 11.0.2 (h2 4.1 does not check header values), closed in 12."""
-    from mitmproxy import version
-
-    mark = pytest.mark.xfail(strict=True, reason="P7: CR, LF and NUL in HTTP/2 fields are sent on as HTTP/1 (11.0.2)")
-    return [pytest.param(case, marks=mark) if version.VERSION.startswith("11.") else case for case in cases]
-
-
-@pytest.mark.parametrize("value", broken_on_11(*H2_VALUES))
+@pytest.mark.parametrize("value", broken_on_11(CRLF, *H2_VALUES))
 def test_http2_values(proxy: RunningProxy, wire: Evil, value: bytes) -> None:
     with H2(proxy, MISTRAL) as client:
         assert_at_most_one(wire, client.request(("x-a", value)))
@@ -199,6 +193,7 @@ def test_http2_names(proxy: RunningProxy, wire: Evil, name: str) -> None:
 @pytest.mark.parametrize(
     "pseudo",
     broken_on_11(
+        CRLF,
         {"path": b"/v1/chat/completions?a HTTP/1.1\r\nx-evil: a\r\n\r\nGET /v1/evil"},
         {"path": b"/v1/chat/completions?a\nx-evil: b"},
         {"method": b"POST /evil HTTP/1.1\r\nx-evil: 1\r\n\r\nGET"},
@@ -233,6 +228,7 @@ def test_http2_body_without_a_length(proxy: RunningProxy, wire: Evil, media: str
     """The provider would take the body for the next request on the connection."""
     body = BODY if "json" in media else SMUGGLED
     with H2(proxy, MISTRAL) as client:
+        client.client.sock.settimeout(1)
         client.request(("content-type", media), body=body, replaced=("content-type", "content-length"))
     sent = wire.received.lower()
     assert not sent or b"\r\ncontent-length: %d\r\n" % len(body) in sent or b"\r\ntransfer-encoding: chunked\r\n" in sent
@@ -257,7 +253,7 @@ def test_no_upgrade_to_h2c(proxy: RunningProxy, wire: Evil, headers: tuple) -> N
 
 @pytest.mark.parametrize(
     "request_line",
-    [b"PRI * HTTP/2.0\r\n\r\nSM", b"GET /mistral/v1/models", b"GET /mistral/v1/models HTTP/9.9x", b"\0\1\2\3", b"\r\n\r\nx"],
+    [b"PRI * HTTP/2.0\r\n\r\nSM", b"GET /mistral/v1/models", b"GET /mistral/v1/models HTTP/9.9x", b"\0\1\2\3"],
 )
 def test_other_protocols(proxy: RunningProxy, wire: Evil, request_line: bytes) -> None:
     reply = to_wire(proxy, request_line + b"\r\n\r\n")
@@ -266,12 +262,10 @@ def test_other_protocols(proxy: RunningProxy, wire: Evil, request_line: bytes) -
 
 
 @pytest.mark.parametrize("method", ["TRACE", "TRACK"])
-@pytest.mark.xfail(strict=True, reason="P11: TRACE is sent on; its answer is the request, key included")
-def test_trace_does_not_show_the_key(proxy: RunningProxy, provider: FakeProvider, method: str) -> None:
-    provider.next(body=f"TRACE / HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\n\r\n", headers={"Content-Type": "message/http"})
-    reply = to_wire(proxy, head(f"{method} /openai/v1/models HTTP/1.1", host=own(proxy)))
-    assert_clean(reply)
-    assert_unreached(provider)
+def test_trace_does_not_show_the_key(proxy: RunningProxy, wire: Evil, method: str) -> None:
+    echo = f"TRACE / HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode()
+    wire.reply = b"HTTP/1.1 200 OK\r\nContent-Type: message/http\r\nContent-Length: %d\r\n\r\n" % len(echo) + echo
+    assert_clean(to_wire(proxy, head(f"{method} /mistral/v1/models HTTP/1.1", host=own(proxy))))
 
 
 @pytest.mark.parametrize(

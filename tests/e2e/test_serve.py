@@ -87,6 +87,12 @@ def test_printed_lines_stream_answers(running: Serving) -> None:
         assert "Your user token did not arrive" in text and running.fact("user token") not in text
 
 
+@pytest.mark.xfail(strict=True, reason="stdout is block-buffered in a pipe: the story lines come kilobytes later")
+def test_log_lines_come_at_once(running: Serving) -> None:
+    assert send(running, "/openai/v1/models", headers={}).status == 401
+    assert eventually(lambda: "missing_token" in running.stdout, 2)
+
+
 def test_second_start_keeps_what_there_is(home: Path) -> None:
     def kept() -> dict[str, Any]:
         files = [path for path in home.rglob("*") if path.is_file() and path.name != "state.json"]

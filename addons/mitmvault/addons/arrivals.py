@@ -28,7 +28,7 @@ def arrival_of(flow: http.HTTPFlow, in_tunnel: bool, vouched: User | None) -> Ar
         port=request.port,
         target=request.path,
         headers=tuple(request.headers.items(multi=True)),
-        authority=request.host_header or "",
+        authority=request.authority,
         listener=(client.sockname[0], client.sockname[1]) if client.sockname else ("", 0),
         tls=client.tls_established,
         sni=client.sni,
@@ -39,7 +39,12 @@ def arrival_of(flow: http.HTTPFlow, in_tunnel: bool, vouched: User | None) -> Ar
 def remember(flow: http.HTTPFlow, arrival: Arrival, user: User) -> None:
     """Keep in the flow, redacted, what a replay needs to be decided anew."""
     seen: dict[str, Any] = {"way": arrival.way.value, "tls": arrival.tls, "sni": arrival.sni, "user": user.name}
-    seen |= {"host": arrival.host, "port": arrival.port, "scheme": arrival.scheme, "authority": arrival.authority}
+    seen |= {
+        "host": arrival.host,
+        "port": arrival.port,
+        "scheme": arrival.scheme,
+        "authority": min(arrival.authorities),
+    }
     seen |= {"target": stripped_target(arrival.target), "listener": list(arrival.listener)}
     flow.metadata[_REPLAYED] = seen
     flow.metadata["mitmvault_user"] = user.name
@@ -57,19 +62,24 @@ def arrival_of_replay(flow: http.HTTPFlow, user: User) -> Arrival:
     kept = tuple((k, v) for k, v in flow.request.headers.items(multi=True) if k.lower() not in fixed)
     return Arrival(
         way=Way(seen["way"]), method=flow.request.method, scheme=seen["scheme"], host=seen["host"], port=seen["port"],
-        target=seen["target"], headers=(("Host", seen["authority"]), *kept), authority=seen["authority"],
+        target=seen["target"], headers=kept, authority=seen["authority"],
         listener=(seen["listener"][0], seen["listener"][1]), tls=seen["tls"], sni=seen["sni"], vouched=user,
     )  # fmt: skip
+
+
+def has_false_version(flow: http.HTTPFlow) -> bool:
+    """Does the request line claim a version that the connection does not speak? mitmproxy believes the line."""
+    return (flow.client_conn.alpn == b"h2") != flow.request.is_http2 and not flow.is_replay
 
 
 def hide(request: http.Request) -> None:
     """Take every credential out of what observers see; which carriers there were stays visible."""
     request.path = stripped_target(request.path)
-    for name, kind in CARRIERS.items():
-        if kind != "subprotocol" and name in request.headers:
+    for name in {name for name, _ in request.headers.items(multi=True)}:
+        plain = name.strip().lower()  # `X-Api-Key :` is refused, but shown
+        if CARRIERS.get(plain, "subprotocol") != "subprotocol":
             request.headers[name] = HIDDEN
-    for name in ("cookie", "cf-aig-authorization", "x-auth-key", "x-amz-security-token"):
-        if name in request.headers:
+        elif plain in ("cookie", "cf-aig-authorization", "x-auth-key", "x-amz-security-token"):
             request.headers[name] = "[removed]"
     if "sec-websocket-protocol" in request.headers:
         kept = [v for k, v in stripped_headers(tuple(request.headers.items(multi=True)))

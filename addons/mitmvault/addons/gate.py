@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from mitmproxy import http
 
-from mitmvault.addons.arrivals import arrival_of, arrival_of_replay, hide, remember, replayed_user
+from mitmvault.addons.arrivals import arrival_of, arrival_of_replay, has_false_version, hide, remember, replayed_user
 from mitmvault.addons.fail_closed import fail_closed, refuse
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.tunnels import Tunnels
@@ -53,6 +53,11 @@ class Gate:
         hide(flow.request)
         permits.detach(flow.request)
         if flow.error:  # not valid HTTP; mitmproxy answers
+            return
+        if has_false_version(flow):
+            refuse(
+                flow, Refusal("bad_request", "The request line names a version that this connection does not speak.")
+            )
             return
         world = await self.keeper.world()
         if world is None:
@@ -131,12 +136,14 @@ def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:
     request.data.scheme = target.scheme.encode()
     request.data.host, request.data.port = target.host, target.port
     request.path = target.path
-    if request.is_http2:
-        request.authority = target.authority
-    else:
+    request.authority = target.authority if request.is_http2 else ""
+    if not request.is_http2:
         request.headers.insert(0, "Host", target.authority)
     if permit.body is not None:
         request.data.content = permit.body
+    if request.raw_content and "transfer-encoding" not in request.headers:
+        # HTTP/2 needs no length, and mitmproxy would send such a body over HTTP/1 without any framing.
+        request.headers["content-length"] = str(len(request.raw_content))
     flow.comment = permit.story
     permits.attach(request, permit)
     dial.permit(target.host, target.port)

@@ -30,7 +30,7 @@ class Arrival:
     port: int
     target: str  # the raw path with its query, never decoded
     headers: Headers
-    authority: str  # Host header or :authority, as sent; "" where there was none
+    authority: str  # :authority, or that of an absolute-form target, as sent; "" where there was none
     listener: tuple[str, int] = ("127.0.0.1", 0)  # our own side of the client's connection
     tls: bool = False  # the client speaks TLS to us
     sni: str | None = None
@@ -43,6 +43,11 @@ class Arrival:
     def value(self, name: str) -> str:
         """The first value of a header, or an empty string."""
         return next(self.values(name), "")
+
+    @property
+    def authorities(self) -> set[str]:
+        """Every host name that the request itself gives, as sent."""
+        return {name for name in (self.authority, *self.values("host")) if name}
 
     @property
     def websocket(self) -> bool:

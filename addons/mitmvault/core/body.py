@@ -63,21 +63,21 @@ def read(arrival: Arrival, body: bytes, limit: int) -> Reading | None:
     return None
 
 
-def prefixed(entry: Provider, asked: str) -> str:
-    """The model id as the gateway wants it.
+def prefixed(entry: Provider, asked: str, default: str | None = None) -> str:
+    """The model id as the gateway wants it. `default` is the prefix of a provider whose vault entry names none.
 
     An id that the vault knows is always prefixed, even if it begins like the prefix (`groq/compound-mini` becomes
     `groq/groq/compound-mini`); another one is, unless it already begins with the prefix.
     """
     model = next((model for model in entry.models if model.id == asked), None)
-    prefix = (model.gateway_prefix if model else None) or entry.gateway_model_prefix
+    prefix = (model.gateway_prefix if model else None) or entry.gateway_model_prefix or default
     if not prefix or (model is None and asked.startswith(prefix + "/")):
         return asked
     return f"{prefix}/{asked}"
 
 
-def edit(entry: Provider, reading: Reading | None) -> ModelEdit:
+def edit(entry: Provider, reading: Reading | None, default: str | None) -> ModelEdit:
     """The model edit that the gateway needs. Raises Refusal when the body names no model."""
-    if reading is None or reading.model is None:
+    if reading is None or not reading.model:
         raise Refusal("missing_model", "The request body must name the model as a string in the field 'model'.")
-    return ModelEdit(reading.model, prefixed(entry, reading.model))
+    return ModelEdit(reading.model, prefixed(entry, reading.model, default))

@@ -8,7 +8,6 @@ Rules: 1. All carriers are read. Two different users in one request is a refusal
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
@@ -43,6 +42,10 @@ HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "u
 
 def candidates(arrival: Arrival) -> Iterator[str]:
     """Every string in the arrival that may be a user token, in carrier order."""
+    return filter(None, _carried(arrival))
+
+
+def _carried(arrival: Arrival) -> Iterator[str]:
     for name, kind in CARRIERS.items():
         for value in arrival.values(name):
             yield from _READERS[kind](value)
@@ -89,7 +92,7 @@ def _scheme(value: str) -> Iterator[str]:
         return
     try:
         user, _, password = base64.b64decode(rest, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, no ASCII, no UTF-8
         return
     # http://name:token@proxy and http://token@proxy are both in use; a placeholder such as x is no token.
     yield from (part for part in (password, user) if part)

@@ -12,11 +12,13 @@ import re
 from urllib.parse import unquote
 
 from mitmvault.core import body as bodies
+from mitmvault.core import form
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.catalogue import Auth, Spec
 from mitmvault.core.credentials import candidates, stripped_target
+from mitmvault.core.hostnames import normal, of_url_or_host
 from mitmvault.core.paths import checked, first_segment
-from mitmvault.core.place import place
+from mitmvault.core.place import one_user, place
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import route
 from mitmvault.core.scope import check_model, check_provider
@@ -57,25 +59,22 @@ def authenticate(world: World, arrival: Arrival) -> User:
     """The one user whose token the request carries, or who opened its tunnel. Raises Refusal."""
     if arrival.vouched is not None:
         return arrival.vouched
-    offered = {token for token in candidates(arrival) if token}
+    offered = set(candidates(arrival))
     if not offered:
         raise Refusal("missing_token", "Send your mitmvault user token as the API key, or as proxy credentials.")
-    users = {user.name: user for token in offered if (user := world.users.find(token))}
-    if not users:
-        raise Refusal("unknown_token", "The user token is not valid.")
-    if len(users) > 1:
-        raise Refusal("ambiguous_token", "The request carries the tokens of two users; send one.")
-    return users.popitem()[1]
+    return one_user(world, offered)[0]
 
 
 def dialect(world: World, arrival: Arrival) -> str:
     """The error shape for a request that was not admitted: a guess from host and path."""
     path = arrival.target.partition("?")[0]
-    known = world.hosts.get(arrival.host) or world.providers.get(first_segment(path) if path[:1] == "/" else "")
+    asked = of_url_or_host(arrival.value("x-host-final")) or normal(arrival.host)
+    known = world.hosts.get(asked) or world.providers.get(first_segment(path) if path[:1] == "/" else "")
     return (known.spec if known else _UNROUTED).shape_for(path)
 
 
 def _admit(world: World, arrival: Arrival) -> Admission:
+    form.check(arrival)
     path = checked(arrival.target.partition("?")[0])
     at = place(world, arrival)
     user = authenticate(world, arrival)
@@ -98,8 +97,8 @@ def _settle(world: World, arrival: Arrival, admission: Admission, body: bytes | 
     if arrival.method not in BODILESS or arrival.websocket:
         check_model(admission.user, entry, asked)
     model, edited = (ModelEdit(asked, asked) if asked else None), None
-    if target.prefixes_model and arrival.method not in BODILESS:
-        model = bodies.edit(entry, reading)
+    if target.prefixes_model and admission.path_model is None and arrival.method not in BODILESS:
+        model = bodies.edit(entry, reading, target.default_prefix)
         if reading and model.sent != model.asked:
             edited = reading.written(model.sent)
     auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
@@ -165,8 +164,8 @@ def _model_in_query(arrival: Arrival) -> str | None:
     """The model of a WebSocket handshake: wss://…/realtime?model=…"""
     if not arrival.websocket:
         return None
-    for pair in arrival.target.partition("?")[2].split("&"):
-        name, _, value = pair.partition("=")
-        if unquote(name) == "model":
-            return unquote(value)
-    return None
+    pairs = [pair.partition("=") for pair in arrival.target.partition("?")[2].split("&")]
+    models = [unquote(value) for name, _, value in pairs if unquote(name) == "model"]
+    if len(models) > 1:
+        raise Refusal("duplicate_field", "The query has more than one 'model'; send exactly one.")
+    return models[0] if models else None

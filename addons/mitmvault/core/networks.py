@@ -24,6 +24,7 @@ FORBIDDEN = tuple(
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # carrier-grade NAT
         "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # Azure's WireServer: a public address that answers with machine credentials
         "169.254.0.0/16",  # link-local, cloud metadata
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # IETF protocol assignments
@@ -37,6 +38,7 @@ FORBIDDEN = tuple(
         "240.0.0.0/4",  # reserved, broadcast
         "::/128",  # unspecified
         "::1/128",  # loopback
+        "64:ff9b:1::/48",  # NAT64 of a local network (RFC 8215)
         "100::/64",  # discard
         "2001:db8::/32",  # documentation
         "fc00::/7",  # unique local
@@ -46,7 +48,6 @@ FORBIDDEN = tuple(
     )
 )
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 # Names that answer with credentials on cloud machines, and names that always mean this machine.
@@ -70,7 +71,8 @@ def forbidden(address: Address, allowed: Iterable[Network] = ()) -> bool:
 
 def is_own(address: Address, port: int, listener: tuple[str, int], own_ports: Iterable[int]) -> bool:
     """Is this one of our own ports on this machine? Closed whatever an operator allows (rule 4)."""
-    here = address.is_loopback or address.is_unspecified or str(address) == listener[0]
+    faces = _faces(address)
+    here = any(face.is_loopback or face.is_unspecified or str(face) == listener[0] for face in faces)
     return here and (port == listener[1] or port in own_ports)
 
 
@@ -100,7 +102,7 @@ def _faces(address: Address) -> list[Address]:
     if address.ipv4_mapped:
         return [address.ipv4_mapped]
     faces: list[Address] = [address]
-    if address in NAT64 or address in NAT64_LOCAL or address in COMPATIBLE:
+    if address in NAT64 or (address in COMPATIBLE and int(address) > 1):
         faces.append(IPv4Address(int(address) & 0xFFFFFFFF))
     if address.sixtofour:
         faces.append(address.sixtofour)

@@ -32,8 +32,9 @@ class Native:
 def checked(path: str) -> str:
     """The path itself. Raises Refusal when it holds dot segments or control characters, encoded or not."""
     decoded = path
-    for _ in range(3):  # %252e%252e becomes .. only after the second decoding that some server may do
-        if any(segment in (".", "..") for segment in decoded.replace("\\", "/").split("/")):
+    for _ in range(4):  # %252e%252e becomes .. only after the second decoding that some server may do
+        # Tomcat and others take `..;x` for a dot segment with a parameter.
+        if any(segment.partition(";")[0] in (".", "..") for segment in decoded.replace("\\", "/").split("/")):
             raise Refusal("bad_path", "The path contains '.' or '..' segments; send the path without them.")
         if any(ord(char) < 0x20 or ord(char) == 0x7F for char in decoded):
             raise Refusal("bad_path", "The path contains control characters.")
@@ -56,13 +57,13 @@ def native(spec: Spec, path: str, *, lenient: bool) -> Native:
     An intercepted path is taken literally.
     """
     for base in spec.bases:
-        if _begins(path, base):
-            return Native(spec.base_path if base in spec.spellings else base, path[len(base) :])
+        tail = _after(path, base)
+        if tail is not None:
+            return Native(spec.base_path if base in spec.spellings else base, tail)
     if not lenient:
         return Native(None, path)
-    if spec.base_path and _begins(path, GENERIC_BASE):
-        path = path[len(GENERIC_BASE) :]
-    return Native(spec.base_path, path)
+    tail = _after(path, GENERIC_BASE) if spec.base_path else None
+    return Native(spec.base_path, path if tail is None else tail)
 
 
 def openai_door(spec: Spec, path: Native) -> Native:
@@ -107,5 +108,11 @@ def custom_spec(name: str, endpoint: str) -> Spec:
     return Spec(id=name, base_path=own, spellings=shorter)
 
 
-def _begins(path: str, base: str) -> bool:
-    return path == base or path.startswith((base + "/", base + "?"))
+def _after(path: str, base: str) -> str | None:
+    """What follows a base path, raw; None when the path does not begin with it. Compared decoded (rule 2)."""
+    wanted = base.split("/")[1:]
+    segments = path.split("/")[1:]
+    if [unquote(segment) for segment in segments[: len(wanted)]] != wanted:
+        return None
+    rest = segments[len(wanted) :]
+    return "/" + "/".join(rest) if rest else ""

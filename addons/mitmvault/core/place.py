@@ -8,10 +8,11 @@ Rules: 1. Every name that the client gives for its destination must be the same:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from mitmvault.core import networks
+from mitmvault.core import form, networks
 from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.credentials import candidates
 from mitmvault.core.hostnames import normal, split_authority
@@ -45,11 +46,11 @@ def _one_name(arrival: Arrival) -> str:
     """The one host that all names agree on (rule 1)."""
     redirected = arrival.way is Way.TRANSPARENT  # its address is an IP that the client resolved
     host = normal((arrival.sni or "") if redirected else arrival.host)
-    authority = split_authority(arrival.authority, arrival.scheme)
-    if len(set(arrival.values("host"))) > 1 or authority is None:
-        raise Refusal("host_mismatch", "The request must have exactly one valid Host header.")
+    authorities = {split_authority(authority, arrival.scheme) for authority in arrival.authorities}
+    if not authorities or None in authorities:
+        raise Refusal("host_mismatch", "The request must have a valid Host header.")
     spoken_in_tls = arrival.way is not Way.LISTENER and arrival.sni is not None
-    if authority != (host, arrival.port) or (spoken_in_tls and normal(arrival.sni or "") != host):
+    if authorities != {(host, arrival.port)} or (spoken_in_tls and normal(arrival.sni or "") != host):
         raise Refusal("host_mismatch", "The host of the connection, of TLS and of the request are not the same.")
     return host
 
@@ -87,6 +88,7 @@ class Tunnel:
 
 def tunnel(world: World, arrival: Arrival) -> Tunnel:
     """Decide about a CONNECT before anything is resolved or dialled. Raises Refusal."""
+    form.check(arrival)
     host = normal(arrival.host)
     user, token = _proxy_user(world, arrival)
     if world.at(host, arrival.port):
@@ -110,11 +112,18 @@ def _closed(world: World, arrival: Arrival, host: str) -> bool:
     return networks.forbidden(address, world.settings.allow_networks)
 
 
+def one_user(world: World, tokens: Iterable[str]) -> tuple[User, str]:
+    """The one user to whom these tokens belong, with the token's digest. Raises Refusal for none, and for two."""
+    found = {user.name: (user, digest(token)) for token in tokens if (user := world.users.find(token))}
+    if not found:
+        raise Refusal("unknown_token", "The user token is not valid.")
+    if len(found) > 1:
+        raise Refusal("ambiguous_token", "The request carries the tokens of two users; send one.")
+    return found.popitem()[1]
+
+
 def _proxy_user(world: World, arrival: Arrival) -> tuple[User | None, str | None]:
     """Who the proxy credentials belong to, and their digest; nobody without any. Raises Refusal when they are wrong."""
     if not any(arrival.values("proxy-authorization")):
         return None, None
-    for token in candidates(arrival):
-        if user := world.users.find(token):
-            return user, digest(token)
-    raise Refusal("unknown_token", "The proxy credentials hold no valid user token.")
+    return one_user(world, candidates(arrival))

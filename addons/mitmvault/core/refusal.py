@@ -69,6 +69,7 @@ class Refusal(Exception):
     """A request that must not leave. Raised inside the core, returned by `decide`, rendered by `answer`."""
 
     def __init__(self, reason: str, text: str, dialect: str = "openai") -> None:
+        text = text.encode("utf-8", "backslashreplace").decode()  # it may quote raw bytes of a path
         super().__init__(f"{reason}: {text}")
         self.status, self.kind = REASONS[reason]
         self.reason = reason

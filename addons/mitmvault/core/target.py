@@ -9,6 +9,7 @@ Sources: developers.cloudflare.com/ai-gateway, pages "unified API" and the provi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from mitmvault.core.paths import Native, endpoint_path, join
@@ -50,8 +51,7 @@ def _gateway(world: World, known: Known, path: Native, query: str, token: Secret
         why = "gatewayEndpoint is no /compat address: paths are appended, models prefixed"
         return _target("gateway", url, base + path.tail + query, path, token, why, prefixes=True)
     if _is_chat(known, path):
-        why = "gatewayEndpoint is set, and compat serves chat completions"
-        return _target("compat", url, base + CHAT + query, path, token, why, prefixes=True)
+        return _compat(known, url, base + CHAT + query, path, token)
     gateway = known.spec.gateway
     slug = gateway.slug if gateway else known.entry.gateway_model_prefix
     if not slug:
@@ -61,6 +61,17 @@ def _gateway(world: World, known: Known, path: Native, query: str, token: Secret
     rest = path.path if keep or path.base != known.spec.base_path else path.tail
     why = "gatewayEndpoint is set; compat cannot serve this path, the provider's own path at the gateway can"
     return _target("native", url, f"{base.removesuffix(COMPAT)}/{slug}{rest}{query}", path, token, why)
+
+
+def _compat(known: Known, url: str, raw_path: str, path: Native, token: Secret) -> Target:
+    """Compat finds the provider by the model's prefix: without one, the client would choose who gets our key."""
+    assert known.entry
+    slug = known.spec.gateway.slug if known.spec.gateway else None
+    if not (known.entry.gateway_model_prefix or slug):
+        raise Refusal("provider_not_configured", f"The vault sets no gatewayModelPrefix for {known.name}.")
+    why = "gatewayEndpoint is set, and compat serves chat completions"
+    target = _target("compat", url, raw_path, path, token, why, prefixes=True)
+    return replace(target, default_prefix=slug)
 
 
 def _is_chat(known: Known, path: Native) -> bool:

@@ -23,6 +23,7 @@ class Target:
     prefixes_model: bool
     gateway_token: Secret | None
     why: str
+    default_prefix: str | None = None  # of the model, where the vault sets none
 
     @property
     def authority(self) -> str:

@@ -52,6 +52,8 @@ def _swapping(stock: Any) -> Any:
                     refused.add(event.stream_id)
                     yield ReceiveHttp(_denied(event.stream_id, error))
                     return
+                if stock is _STOCK["Http1Client"] and not event.end_stream:
+                    _frame(outgoing)
                 event = RequestHeaders(event.stream_id, outgoing, event.end_stream, event.replay_flow)
             elif isinstance(event, HttpEvent) and event.stream_id in refused:
                 return
@@ -86,6 +88,12 @@ def _check(connection: Connection, outgoing: Request, permit: Permit) -> None:
         secure = not connection.tls
     if not (same_place and same_request and secure):
         raise Refusal("not_permitted", "The connection is not the one that was permitted; nothing was sent.")
+
+
+def _frame(outgoing: Request) -> None:
+    """A streamed body from HTTP/2 has no length; over HTTP/1 it must have some framing."""
+    if "content-length" not in outgoing.headers and "transfer-encoding" not in outgoing.headers:
+        outgoing.headers["transfer-encoding"] = "chunked"
 
 
 def _denied(stream_id: int, error: Exception) -> Any:

@@ -1,6 +1,6 @@
 """Our side of a client's HTTP/1 connection, mended in three places.
 
-1. An unreadable request is answered as JSON, and nothing of it is quoted: not in the answer, not in a log.
+1. An unreadable request, or body, is answered as JSON, and nothing of it is quoted: not in the answer, not in a log.
    (mitmproxy logs half-received heads and bad request lines as they are, tokens included.)
 2. A head has a size limit.
 3. The same for HTTP/2, whose error pages share one function.
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+import h11
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers import http as layers
@@ -48,10 +49,32 @@ class MendedServer(_STOCK):  # type: ignore[misc,valid-type]
                 command = commands.Log("unreadable HTTP request", command.level)
             yield command
 
+    def read_body(self, event: Any) -> Generator[Any, Any, None]:
+        if not isinstance(self.body_reader, _NoTrailers):
+            self.body_reader = _NoTrailers(self.body_reader)  # type: ignore[assignment]
+        for command in super().read_body(event):
+            if isinstance(command, commands.CloseConnection) and self.response is None:  # a broken chunk
+                yield commands.SendData(self.conn, _error_response(400, ""))
+            yield command
+
     def _give_up(self) -> Generator[Any, Any, None]:
         yield commands.SendData(self.conn, _error_response(400, ""))
         yield commands.CloseConnection(self.conn)
         self.state = self.done
+
+
+class _NoTrailers:
+    """A body reader of h11 whose end never has trailers: mitmproxy has no use for them, and crashes."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def __call__(self, buffer: Any) -> Any:
+        event = self._reader(buffer)
+        return h11.EndOfMessage() if isinstance(event, h11.EndOfMessage) else event
+
+    def read_eof(self) -> Any:
+        return self._reader.read_eof()
 
 
 def _error_response(status: int, message: str = "") -> bytes:

@@ -1,6 +1,6 @@
 """One request's life inside mitmproxy, mended in three places.
 
-1. A refusal is answered at once: before the body is read, and without keeping it.
+1. A refusal is answered at once: before the body is read, and without keeping it. Trailers are thrown away.
 2. A body is read up to a limit; beyond it, it is streamed on if nobody needs to read it, else refused.
 3. Every error that mitmproxy would send as an HTML page is sent as JSON, in the provider's shape.
 
@@ -21,6 +21,7 @@ from mitmproxy.proxy.layers.http import (
     HttpResponseHook,
     RequestData,
     RequestEndOfMessage,
+    RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -93,7 +94,13 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
         if self.client_state == self.state_consume_request_body and self.flow.response and not event.end_stream:
             yield from self._answer_early()
 
+    def state_stream_request_body(self, event: Any) -> Commands:
+        if not isinstance(event, RequestTrailers):  # providers want none, and credentials could hide there
+            yield from super().state_stream_request_body(event)
+
     def state_consume_request_body(self, event: Any) -> Commands:
+        if isinstance(event, RequestTrailers):
+            return
         if not self.answered_early:
             yield from super().state_consume_request_body(event)
         elif isinstance(event, RequestEndOfMessage):
