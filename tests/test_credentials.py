@@ -23,7 +23,7 @@ def basic(text: str) -> str:
         ("AUTHORIZATION", f"bearer   {T} ", [T]),
         ("authorization", T, [T]),
         ("Authorization", f"Token {T}", [T]),
-        ("Authorization", "", [""]),
+        ("Authorization", "", []),
         ("Authorization", "Bearer", ["Bearer"]),
         ("Authorization", basic(f"x:{T}"), [T, "x"]),
         ("Authorization", basic(f"{T}:"), [T]),

@@ -54,11 +54,11 @@ def server_for(permit: Permit, **fields) -> Server:
     """A connection as mitmproxy opens it for the permit."""
     target = permit.target
     server = Server(address=(target.host, target.port))
-    server.state = ConnectionState.OPEN
     if target.scheme == "https":
         server.tls, server.sni, server.timestamp_tls_setup = True, target.host, 1.0
     for name, value in fields.items():
         setattr(server, name, value)
+    server.state = ConnectionState.OPEN
     return server
 
 

@@ -77,7 +77,7 @@ def test_find(body, value):
 
 
 def read_by_email(body: bytes, mark: str) -> dict[str, bytes]:
-    whole = f"Content-Type: multipart/form-data; boundary={mark}\r\n\r\n".encode() + body
+    whole = f"Content-Type: multipart/form-data; boundary=\"{mark}\"\r\n\r\n".encode() + body
     message = email.message_from_bytes(whole, policy=email.policy.HTTP)
     return {p.get_param("name", header="content-disposition"): p.get_payload(decode=True) for p in message.iter_parts()}
 

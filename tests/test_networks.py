@@ -142,26 +142,22 @@ def test_our_own_ports(text, port, own):
     assert is_own(parse(text), port, LISTENER, {8081}) is own
 
 
-# --- what is wrong now ---
+# --- what was wrong once ---
 
 
-@pytest.mark.xfail(strict=True, reason="is_own does not look at the IPv4 address inside: own ports open with allow_networks")
 @pytest.mark.parametrize("text", ["::ffff:127.0.0.1", "::ffff:0.0.0.0", "::ffff:192.168.1.5"])
 def test_our_own_ports_mapped(text):
     assert is_own(ipaddress.IPv6Address(text), 8081, LISTENER, {8081})
 
 
-@pytest.mark.xfail(strict=True, reason="::1 is in ::/96, so its 'IPv4 face' 0.0.0.1 stays closed")
 def test_an_operator_opens_the_ipv6_loopback():
     assert not forbidden(parse("::1"), [ipaddress.ip_network("::1/128")])
 
 
-@pytest.mark.xfail(strict=True, reason="Azure's WireServer, which answers with machine credentials, has a public address")
 def test_azure_metadata():
     assert forbidden(parse("168.63.129.16"))
 
 
-@pytest.mark.xfail(strict=True, reason="64:ff9b:1::/48 is not global (IANA), and RFC 6052 puts the IPv4 elsewhere in a /48")
 def test_local_nat64_with_the_address_where_rfc_6052_has_it():
     assert forbidden(parse("64:ff9b:1:7f00:0:100:808:808"))
 

@@ -133,7 +133,6 @@ def test_no_accepted_path_holds_a_dot_segment_after_two_decodings(path):
     assert_no_dots(path, 2)
 
 
-@pytest.mark.xfail(strict=True, reason="paths.checked: the result of the third decoding is never looked at")
 @given(TRICKY.map(lambda parts: "/" + "".join(parts)))
 @example("/a/%25252e%25252e/b")
 def test_nor_after_three(path):
@@ -158,13 +157,11 @@ def test_the_raw_bytes_of_the_tail_are_kept(tail, name):
     assert joined(name, endpoint, f"/v1/t{tail}") == paths.endpoint_path(endpoint) + f"/t{tail}"
 
 
-@pytest.mark.xfail(strict=True, reason="`/..;/` is a dot segment to servers that know path parameters (Tomcat, Jetty)")
 @pytest.mark.parametrize("path", ["/a/..;/b", "/a/..;x=1/b", "/a/%2e%2e%3b/b"])
 def test_dot_segments_with_parameters(path):
     with pytest.raises(Refusal):
         paths.checked(path)
 
 
-@pytest.mark.xfail(strict=True, reason="DESIGN section 6: match on the decoded path; native() compares the raw one")
 def test_the_base_path_is_matched_decoded():
     assert joined("groq", GROQ, "/openai/%76%31/models") in ("/openai/%76%31/models", "/openai/v1/models")

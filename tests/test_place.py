@@ -166,14 +166,12 @@ def test_tunnel(settings, came, expected):
 # --- what is wrong now ---
 
 
-@pytest.mark.xfail(strict=True, reason="networks.is_own does not unwrap mapped addresses: mitmweb is reachable")
 @pytest.mark.parametrize("host", ["[::ffff:127.0.0.1]", "[::ffff:7f00:1]"])
 def test_our_own_ports_stay_closed_when_mapped(host):
     with pytest.raises(Refusal):
         tunnel(world(**PRIVATE, own_ports=frozenset({8081})), connect(host, port=8081))
 
 
-@pytest.mark.xfail(strict=True, reason="the first known token wins; rule 1 of credentials says: two users are refused")
 def test_a_tunnel_with_the_tokens_of_two_users():
     with pytest.raises(Refusal) as caught:
         tunnel(WORLD, connect("api.openai.com", PROXY_AUTH, bearer("bob")))

@@ -70,7 +70,6 @@ def test_two_host_headers(proxy: RunningProxy, provider: FakeProvider, first: st
     assert_unreached(provider)
 
 
-@pytest.mark.xfail(strict=True, reason="HTTP/1 request line with HTTP/2.0: Host is not compared (is_http2 is believed)")
 @pytest.mark.parametrize("target", [f"http://{OPENAI}{V1}", "http://{own}" + CHAT_TARGET])
 def test_http2_in_a_request_line(proxy: RunningProxy, provider: FakeProvider, target: str) -> None:
     target = target.format(own=f"127.0.0.1:{proxy.port}")
@@ -105,7 +104,6 @@ def test_inside_a_tunnel_to_a_provider(
     assert_unreached(provider, before)
 
 
-@pytest.mark.xfail(strict=True, reason="P2: the authority of absolute-form in a tunnel is not compared, and is sent on")
 @pytest.mark.parametrize("url", [f"https://{EVIL}", f"http://{EVIL}", f"https://{OPENAI}:8443", "https://api.groq.com"])
 def test_absolute_form_inside_a_tunnel(proxy: RunningProxy, wire: Evil, url: str) -> None:
     with over_tls(tunnel(proxy, f"{MISTRAL}:443"), proxy.tls(), MISTRAL) as client:

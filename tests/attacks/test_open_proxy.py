@@ -164,7 +164,7 @@ class TestOpenSocks(Attacked):
     def test_for_nobody(self, proxy: RunningProxy, evil: Evil) -> None:
         with raw(proxy) as client:
             client.send(b"\5\1\0").until(b"\5\0")
-            client.send(b"\5\1\0\3\x0cevil.example" + evil.port.to_bytes(2, "big"))
+            client.send(b"\5\1\0\3\x0cevil.example" + evil.port.to_bytes(2, "big")).until(b"\5\0\0")
             client.sock.settimeout(1)
             try:
                 with over_tls(client, proxy.tls(), "evil.example"):

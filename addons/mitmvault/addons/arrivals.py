@@ -7,7 +7,7 @@ from typing import Any
 from mitmproxy import http
 
 from mitmvault.core.arrival import Arrival, Way
-from mitmvault.core.credentials import CARRIERS, stripped_headers, stripped_target
+from mitmvault.core.credentials import CARRIERS, STRIPPED, stripped_headers, stripped_target
 from mitmvault.core.users import User
 from mitmvault.wire import modes
 
@@ -79,7 +79,7 @@ def hide(request: http.Request) -> None:
         plain = name.strip().lower()  # `X-Api-Key :` is refused, but shown
         if CARRIERS.get(plain, "subprotocol") != "subprotocol":
             request.headers[name] = HIDDEN
-        elif plain in ("cookie", "cf-aig-authorization", "x-auth-key", "x-amz-security-token"):
+        elif plain in STRIPPED - {"host", "x-host-final"}:
             request.headers[name] = "[removed]"
     if "sec-websocket-protocol" in request.headers:
         kept = [v for k, v in stripped_headers(tuple(request.headers.items(multi=True)))

@@ -52,10 +52,14 @@ class MendedServer(_STOCK):  # type: ignore[misc,valid-type]
     def read_body(self, event: Any) -> Generator[Any, Any, None]:
         if not isinstance(self.body_reader, _NoTrailers):
             self.body_reader = _NoTrailers(self.body_reader)  # type: ignore[assignment]
+        broken = False
         for command in super().read_body(event):
-            if isinstance(command, commands.CloseConnection) and self.response is None:  # a broken chunk
+            if isinstance(command, commands.CloseConnection) and self.response is None:
+                broken = True  # a chunk that is none
                 yield commands.SendData(self.conn, _error_response(400, ""))
             yield command
+        if broken:
+            self.state = self.done
 
     def _give_up(self) -> Generator[Any, Any, None]:
         yield commands.SendData(self.conn, _error_response(400, ""))
