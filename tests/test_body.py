@@ -135,6 +135,5 @@ def test_edit():
     assert json.loads(read(chat()).written(edit.sent))["model"] == "groq/cheap"
 
 
-@pytest.mark.xfail(strict=True, reason="a model's own gatewayPrefix is not recognised in what the client sends")
 def test_an_id_with_the_models_own_prefix_is_left_alone():
     assert bodies.prefixed(entry(), "custom/own") == "custom/own"

@@ -112,14 +112,7 @@ def in_time():
     signal.signal(signal.SIGALRM, before)
 
 
-ENDLESS = pytest.mark.xfail(
-    strict=True, reason="ENDLESS LOOP in coding._zlib: after the end, unconsumed_tail keeps its last byte for ever"
-)
-
-
-@pytest.mark.parametrize(
-    "coding", [pytest.param("gzip", marks=ENDLESS), pytest.param("deflate", marks=ENDLESS), "br", "zstd"]
-)
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_something_that_follows_more_than_one_step(coding, in_time):
     body = MAKERS[coding](bytes(70_000)) + b"x"
     assert reason(lambda: decode(body, coding, LIMIT)) == "bad_encoding"
@@ -168,7 +161,6 @@ def test_bombs(coding):
     assert peak(coding, body) < 32 * LIMIT
 
 
-@pytest.mark.xfail(strict=True, reason="256 bytes of brotli hold ten blocks of 16 MB: 160 MB in one sip, whatever the limit")
 def test_a_brotli_bomb():
     body = bomb("br", 200)
     assert len(body) < 1000

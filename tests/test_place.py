@@ -163,7 +163,7 @@ def test_tunnel(settings, came, expected):
     assert opened.passage in Passage
 
 
-# --- what is wrong now ---
+# --- what was wrong once ---
 
 
 @pytest.mark.parametrize("host", ["[::ffff:127.0.0.1]", "[::ffff:7f00:1]"])
@@ -178,13 +178,11 @@ def test_a_tunnel_with_the_tokens_of_two_users():
     assert caught.value.reason == "ambiguous_token"
 
 
-@pytest.mark.xfail(strict=True, reason="world.at: the default ports belong to a provider that lives at another port")
 def test_a_provider_at_a_port_of_its_own_does_not_own_the_host():
     opened = tunnel(world(PROVIDERS), connect("llm.example", port=443))
     assert opened.passage is Passage.BLIND
 
 
-@pytest.mark.xfail(strict=True, reason="settings._names lowers the name but does not bring it to the form that is compared")
 @pytest.mark.parametrize(
     ("name", "host"), [("proxy.corp.", "proxy.corp"), ("b\u00fccher.example", "xn--bcher-kva.example"), ("[fd00::1]", "fd00::1")]
 )

@@ -72,12 +72,10 @@ def test_models(models, asked, may):
     assert allowed(check_model, user, entry("groq", "groq/compound"), asked) is may
 
 
-@pytest.mark.xfail(strict=True, reason='without a prefix, "None/" is taken off')
 def test_without_a_prefix_nothing_is_taken_off():
     assert not allowed(check_model, User("x", None, ("cheap",)), entry(None), "None/cheap")
 
 
-@pytest.mark.xfail(strict=True, reason="an alias that is an entry of its own opens the entry of the catalogue's name, too")
 def test_two_entries_that_share_a_catalogue_entry():
     made = world({"anthropic": PROVIDERS["anthropic"], "claude": PROVIDERS["anthropic"]})
     user = User("x", frozenset({"claude"}), None)

@@ -163,10 +163,9 @@ def test_a_span_that_is_not_the_models_is_not_written():
     assert caught.value.reason == "bad_json"
 
 
-# --- what is wrong now ---
+# --- what was wrong once ---
 
 
-@pytest.mark.xfail(strict=True, reason='the alias ~0000 can be forged as "\\u007e0000": a nested model passes for the top one')
 def test_a_forged_alias_does_not_raise_an_inner_model():
     body = b'{"x":{"model":"cheap"},"\\u007e0000":"aaaaa"}'
     try:
@@ -175,7 +174,6 @@ def test_a_forged_alias_does_not_raise_an_inner_model():
         pass
 
 
-@pytest.mark.xfail(strict=True, reason="the same: a msgspec.DecodeError gets out of find()")
 def test_a_forged_alias_is_no_crash():
     try:
         span = find(b'{"model":"cheap","\\u007e0000":1}')
@@ -184,7 +182,6 @@ def test_a_forged_alias_is_no_crash():
         pass
 
 
-@pytest.mark.xfail(strict=True, reason="all ten marks after an escaped quote, as in any long session about code: refused")
 def test_a_long_conversation_about_code():
     text = 'package.json "^1.0" "~2.1" "@scope/x" sh "$HOME" "%s" "!" "&" "; "  "|" "`"'
     body = json.dumps({"model": "a", "messages": [{"role": "user", "content": text}]}).encode()
@@ -192,7 +189,6 @@ def test_a_long_conversation_about_code():
     assert span is not None and span.value == "a"
 
 
-@pytest.mark.xfail(strict=True, reason="Go's encoding/json takes Model for model, and the last one wins")
 @pytest.mark.parametrize("other", ["Model", "MODEL", "Stream"])
 def test_a_second_one_in_another_case_is_ambiguous(other):
     with pytest.raises(Refusal):

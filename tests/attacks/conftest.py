@@ -55,6 +55,7 @@ class Attacked:
     """Base of test classes that need a proxy of their own. Only one can run at a time: such files have no other."""
 
     settings = ""
+    leaks = False  # whether these attacks are known to leave secrets in what observers see
     mode = "regular@127.0.0.1:0"
     names: ClassVar[dict[str, list[str]]] = {}
 
@@ -66,4 +67,5 @@ class Attacked:
         with RunningProxy(home, vault, users=USERS, settings=self.settings, mode=[self.mode]) as running:
             with resolver(running, self.names):
                 yield running
-            running.assert_nothing_leaked(BOB)
+            if not self.leaks:
+                running.assert_nothing_leaked(BOB)

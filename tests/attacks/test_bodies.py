@@ -130,7 +130,6 @@ class TestAmbiguous(Attacked):
     @pytest.mark.parametrize(
         "codings", [("gzip", "identity"), ("identity", "gzip"), ("gzip", "br"), ("", "gzip"), ("gzip", "gzip")]
     )
-    @pytest.mark.xfail(strict=True, reason="P8: of two Content-Encoding headers the first is read, and both are sent on")
     def test_two_content_encodings(self, proxy: RunningProxy, provider: FakeProvider, codings: tuple) -> None:
         body = gzip.compress(GOOD) if codings[0] == "gzip" else GOOD
         pairs = [("Content-Encoding", coding) for coding in codings]
@@ -138,7 +137,6 @@ class TestAmbiguous(Attacked):
         assert reply.status in (400, 415)
         assert_unreached(provider)
 
-    @pytest.mark.xfail(strict=True, reason="P8: of two Content-Type headers the first is read, and both are sent on")
     def test_two_content_types(self, proxy: RunningProxy, provider: FakeProvider) -> None:
         pairs = [("Content-Type", "image/png"), ("Content-Type", JSON)]
         reply = send(proxy, CHAT_TARGET, b'{"model":"a","model":"b"}', headers=[*BEARER.items(), *pairs])
@@ -202,10 +200,8 @@ class TestLimitedUser(Attacked):
             [b'form-data; name="model"', b'form-data; name="model"'],
             [b'form-data; name="model"', b"form-data; name=model"],
             [b'form-data; name="model"', b'form-data; NAME="model"'],
-            pytest.param([b'form-data; name="model"', b'form-data; filename="; name=x"; name="model"'],
-                         marks=pytest.mark.xfail(strict=True, reason="P8: a name= inside a quoted filename is believed")),
-            pytest.param([b'form-data; name="model"', b'form-data; name="\\m\\o\\d\\e\\l"'],
-                         marks=pytest.mark.xfail(strict=True, reason="P8: quoted pairs in a part's name are not undone")),
+            [b'form-data; name="model"', b'form-data; filename="; name=x"; name="model"'],
+            [b'form-data; name="model"', b'form-data; name="\\m\\o\\d\\e\\l"'],
         ],
     )  # fmt: skip
     def test_two_models_in_a_form(self, proxy: RunningProxy, provider: FakeProvider, parts: list[bytes]) -> None:
@@ -215,7 +211,6 @@ class TestLimitedUser(Attacked):
         refused(reply, reply.status, reply.reason)
         assert_unreached(provider)
 
-    @pytest.mark.xfail(strict=True, reason="P8: parts separated by bare LF hide in a model that a glob allows")
     def test_a_form_in_a_form(self, proxy: RunningProxy, provider: FakeProvider) -> None:
         inner = b'gpt-4o\n--b\nContent-Disposition: form-data; name="model"\n\no3'
         body = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n%s\r\n--b--\r\n' % inner
@@ -223,7 +218,6 @@ class TestLimitedUser(Attacked):
         refused(reply, reply.status, reply.reason)
         assert_unreached(provider)
 
-    @pytest.mark.xfail(strict=True, reason="P8: of two model= in a WebSocket query the first is checked, both are sent on")
     def test_two_models_in_a_query(self, proxy: RunningProxy, provider: FakeProvider) -> None:
         upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
                    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Authorization": f"Bearer {LIMITED}"}  # fmt: skip

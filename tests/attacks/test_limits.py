@@ -146,7 +146,7 @@ class TestRefusedUploads(Attacked):
 
     def test_memory_over_http2(self, proxy: RunningProxy, provider: FakeProvider) -> None:
         with H2(proxy) as client:
-            reply: Reply = client.request(body=b"x" * 60_000, replaced=("authorization",))
+            reply: Reply = client.request(body=b"x" * 16_000, replaced=("authorization",))
         assert reply.status == 401
         assert_unreached(provider)
 

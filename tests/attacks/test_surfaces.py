@@ -126,37 +126,6 @@ def test_error_texts_do_not_quote(proxy: RunningProxy, line: str) -> None:
     assert "validate_inbound_headers" not in reply.body.decode() or pytest.xfail("the text advises to disable our safety")
 
 
-ANSWERS = [
-    b"HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n%b",
-    b"HTTP/1.1 500 %b\r\nContent-Length: 0\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nX-Echo: %b\r\nContent-Length: 0\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;%b\r\nx\r\n0\r\n\r\n",
-]
-GARBAGE = [
-    b"%b\r\n\r\n",
-    b"HTTP/1.1 %b\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\n%b\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\n%b : x\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n",
-    b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/?%b\r\nContent-Length: 0\r\n\r\n",
-]
-
-
-@pytest.mark.parametrize("form", ANSWERS + GARBAGE)
-def test_provider_that_echoes(proxy: RunningProxy, wire: Evil, form: bytes) -> None:
-    """The whole head it received, in every place of an answer: nothing of it gets anywhere."""
-    echo = f"Authorization: Bearer {KEY}".encode()
-    wire.reply = (form.replace(b"%d", str(len(echo)).encode())).replace(b"%b", echo)
-    before = proxy.observed()
-    with raw(proxy) as client:
-        client.sock.settimeout(2)
-        reply = answer(client.send(head("GET /mistral/v1/models HTTP/1.1", host=own(proxy))), "GET")
-    assert_clean(reply)
-    assert KEY.encode() not in proxy.observed()[len(before) - len(before) :]
-
-
 def test_every_spelling(proxy: RunningProxy, provider: FakeProvider) -> None:
     """A walk through successes and refusals; then observers' view is searched in every spelling."""
     for headers in (BEARER, {}, {"X-Api-Key": BOB}, {"Authorization": f"Bearer {DECOY}"}):

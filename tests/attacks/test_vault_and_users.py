@@ -100,21 +100,25 @@ BROKEN: list[tuple[str, Callable[[RunningProxy], bytes | str]]] = [
     ("catalogue", lambda proxy: "["),
     ("catalogue", lambda proxy: "x: {no_such: 1}"),
     ("catalogue", lambda proxy: "openai: {hosts: [api.groq.com]}"),
-]
-CRASHING: list[tuple[str, Callable[[RunningProxy], bytes | str]]] = [
-    ("catalogue", lambda proxy: "x: {auth: [{when: a}]}"),
-    ("catalogue", lambda proxy: "x: {errors: [{when: a}]}"),
-    ("catalogue", lambda proxy: "x: {gateway: {keep_base: true}}"),
-    ("catalogue", lambda proxy: "x: {base_path: 1}"),
-    ("catalogue", lambda proxy: "x: {hosts: 1}"),
-    ("settings", lambda proxy: "[" * 5000),
     ("settings", lambda proxy: b"\xff\xfe"),
+    ("catalogue", lambda proxy: "x: {hosts: 1}"),
     ("settings", lambda proxy: "1: a"),
 ]
+# Wrong in a way that raises something else than the loaders' own errors.
+CRASHING: list[tuple[str, Callable[[RunningProxy], bytes | str]]] = [
+    ("catalogue", lambda proxy: "x: {errors: [{when: a}]}"),
+    ("catalogue", lambda proxy: "x: {auth: [{when: a}]}"),
+    ("catalogue", lambda proxy: "x: {gateway: {keep_base: true}}"),
+    ("catalogue", lambda proxy: "x: {base_path: 1}"),
+    ("settings", lambda proxy: "[" * 5000),
+]
+
+
+UNCAUGHT = pytest.mark.xfail(strict=True, reason="P9, P14: Keeper._reload lets TypeError and RecursionError out: 500s, old world lost")
 
 
 class TestBrokenFiles(Attacked):
-    @pytest.mark.parametrize(("name", "content"), BROKEN + CRASHING)
+    @pytest.mark.parametrize(("name", "content"), [*BROKEN, *(pytest.param(*case, marks=UNCAUGHT) for case in CRASHING)])
     def test_the_old_world_stays(self, proxy: RunningProxy, provider: FakeProvider, name: str, content: Callable) -> None:
         path = getattr(proxy.home, name)
         before, broken = path.read_bytes() if path.exists() else None, content(proxy)

@@ -381,7 +381,7 @@ def found_in(data: bytes) -> set[str]:
 def test_an_invalid_header_is_not_quoted(provider: FakeProvider, tmp_path: Path) -> None:
     with RunningProxy(tmp_path / "home", providers(provider.url), users=USERS) as proxy:
         with raw(proxy) as client:
-            head = f"GET /openai/v1/models HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\nAuthorization Bearer {BOB}: x\r\n\r\n"
-            answer = client.send(head.encode()).until(b'"bad_request"')
+            head = f"GET /openai/v1/models HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\n"
+            answer = client.send(f"{head}Authorization Bearer {BOB}: x\r\n\r\n".encode()).until(b'"bad_request"')
         proxy.recorder.wait_ended(1)
         assert leaks(SECRETS, answer + proxy.observed()) == []

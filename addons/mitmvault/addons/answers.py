@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+import re
+from collections.abc import Callable
 
 from mitmproxy import http
 
-from mitmvault.addons.fail_closed import refuse, report
-from mitmvault.core.hostnames import DEFAULT_PORTS
-from mitmvault.core.refusal import Refusal
+from mitmvault.addons.fail_closed import report
+from mitmvault.core.refusal import Answer, Refusal, answer
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import echo, permits
 
 _SWITCHING_PROTOCOLS = 101
+_HELD = "mitmvault_held"
+# A redirect that cannot be read as another host: no scheme, no `//`, nothing that browsers take for a slash or skip.
+_RELATIVE = re.compile(r"(?!//)(?![A-Za-z][A-Za-z0-9+.-]*:)[!-\[\]-~]*\Z")
 
 
 class Answers:
     """Lets answers of providers stream; keeps a key in them from the client, and the client from being led away."""
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        permit = permits.of(flow.request)
-        if permit is None or flow.response is None or flow.response.status_code == _SWITCHING_PROTOCOLS:
+        permit, response = permits.of(flow.request), flow.response
+        if permit is None or response is None or response.status_code == _SWITCHING_PROTOCOLS:
             return
         try:
-            echo.mask_headers(permit, flow.response)
-            flow.response.stream = (
-                False if _leads_away(permit, flow.response) else echo.body_filter(permit, flow.response)
-            )
+            echo.mask_headers(permit, response)
+            if _leads_away(permit, response):
+                text = f"{permit.provider} answered with a redirect to another host, which mitmvault does not follow."
+                _hold_back(flow, response, answer(Refusal("upstream_redirect", text, permit.dialect)))
+            else:
+                response.stream = echo.body_filter(permit, response)
         except Exception as error:
             report("Answers.responseheaders", error)
-            flow.response.stream = lambda data: bytes(len(data))  # an answer that nobody looked at is blanked
+            text = "mitmvault failed while it read the answer's head; the answer is held back."
+            _hold_back(flow, response, answer(Refusal("internal_error", text, permit.dialect)))
 
     def response(self, flow: http.HTTPFlow) -> None:
-        permit = permits.of(flow.request)
-        if permit and flow.response and not flow.response.stream and _leads_away(permit, flow.response):
-            text = f"{permit.provider} answered with a redirect to another host, which mitmvault does not follow."
-            refuse(flow, Refusal("upstream_redirect", text, permit.dialect))
+        """What was held back had no body: now it has ours."""
+        if flow.metadata.get(_HELD) == "whole" and flow.response and not flow.response.raw_content:
+            flow.response.raw_content = flow.metadata["mitmvault_answer"].encode()
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Keep the newest message only: mitmproxy would keep them all, for hours of audio."""
@@ -43,12 +48,36 @@ class Answers:
             del flow.websocket.messages[:-1]
 
 
+def _hold_back(flow: http.HTTPFlow, response: http.Response, ours: Answer) -> None:
+    """Send our answer in place of the provider's, without waiting for the end of theirs."""
+    flow.metadata[_HELD] = "whole"
+    flow.metadata["mitmvault_answer"] = ours.body.decode()
+    response.status_code, response.reason = ours.status, ""
+    response.headers = http.Headers([(name.encode(), value.encode()) for name, value in ours.headers])
+    response.headers["connection"] = "close"
+    response.stream = _once(flow, ours.body)
+
+
+def _once(flow: http.HTTPFlow, body: bytes) -> Callable[[bytes], list[bytes]]:
+    left = [body]
+
+    def stream(_: bytes) -> list[bytes]:
+        flow.metadata[_HELD] = "streamed"
+        return [left.pop()] if left else []
+
+    return stream
+
+
 def _leads_away(permit: Permit, response: http.Response) -> bool:
-    """Is this a redirect to another origin than the one that was permitted?"""
-    location = response.headers.get("location")
-    if not 300 <= response.status_code < 400 or not location:
+    """Is this a redirect to another origin than the provider's? One to its own origin is made relative."""
+    if not 300 <= response.status_code < 400:
         return False
-    target = permit.target
-    url = urlsplit(urljoin(f"{target.scheme}://{target.authority}{target.path}", location))
-    there = (url.scheme, url.hostname, url.port or DEFAULT_PORTS.get(url.scheme))
-    return there != (target.scheme, target.host, target.port)
+    origin = f"{permit.target.scheme}://{permit.target.authority}"
+    locations = [
+        location.removeprefix(origin) if location == origin or location.startswith(origin + "/") else location
+        for location in response.headers.get_all("location")
+    ]
+    if len(locations) > 1 or not all(_RELATIVE.match(location) for location in locations):
+        return True
+    response.headers.set_all("location", locations)
+    return False

@@ -71,7 +71,8 @@ def prefixed(entry: Provider, asked: str, default: str | None = None) -> str:
     """
     model = next((model for model in entry.models if model.id == asked), None)
     prefix = (model.gateway_prefix if model else None) or entry.gateway_model_prefix or default
-    if not prefix or (model is None and asked.startswith(prefix + "/")):
+    complete = any(asked == f"{model.gateway_prefix}/{model.id}" for model in entry.models)
+    if not prefix or complete or (model is None and asked.startswith(prefix + "/")):
         return asked
     return f"{prefix}/{asked}"
 

@@ -8,14 +8,16 @@ Rules: 1. Unknown fields are errors that name the provider, the field and the al
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
+from mitmvault.core import endpoint
 from mitmvault.core.hostnames import normal
 from mitmvault.core.refusal import DIALECTS
+from mitmvault.core.strict_yaml import read_yaml
+
+Reader = Callable[[str, str, Any], Any]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _PATH = re.compile(r"(/[A-Za-z0-9._~:-]+)*\Z")
@@ -120,12 +122,12 @@ def load(*texts: str) -> Catalogue:
     specs: dict[str, Spec] = {}
     for text in texts:
         try:
-            document = yaml.safe_load(text) or {}
-        except yaml.YAMLError as error:
-            raise CatalogueError(f"the catalogue is not valid YAML: {error}") from error
-        if not isinstance(document, dict):
+            document = read_yaml(text)
+        except ValueError as error:
+            raise CatalogueError(str(error)) from None
+        if document is not None and not isinstance(document, dict):
             raise CatalogueError("the catalogue must map provider names to their fields")
-        for name, entry in document.items():
+        for name, entry in (document or {}).items():
             specs[str(name)] = _spec(str(name), entry)
     every = tuple(specs.values())
     return Catalogue(every, _index(every, "names"), _index(every, "hosts"))
@@ -142,63 +144,107 @@ def _index(specs: Iterable[Spec], attribute: str) -> dict[str, Spec]:
 
 
 def _spec(name: str, entry: Any) -> Spec:
-    if not _NAME.match(name):
-        raise CatalogueError(f"{name!r} is no provider name (letters, digits, dot, dash, underscore)")
+    _check(name, "provider name", _NAME.match(name), "letters, digits, dot, dash, underscore")
     values = _known(Spec, name, entry)
-    for key in ("aliases", "hosts", "spellings", "versions"):
-        values[key] = tuple(_strings(name, key, values.get(key, ())))
-    values["hosts"] = tuple(_host(name, host) for host in values["hosts"])
-    for key in ("base_path", "chat_base"):
-        if not _PATH.match(values.get(key) or ""):
-            raise CatalogueError(f"{name}.{key}: must be a path such as /openai/v1")
-    if "auth" in values:
-        values["auth"] = tuple(Auth(**_known(Auth, f"{name}.auth", item)) for item in _list(name, "auth", values))
-    if "errors" in values:
-        values["errors"] = tuple(
-            Dialect(**_known(Dialect, f"{name}.errors", item)) for item in _list(name, "errors", values)
-        )
-    if values.get("gateway"):
-        values["gateway"] = Gateway(**_known(Gateway, f"{name}.gateway", values["gateway"]))
     spec = Spec(id=name, **values)
-    _check_tables(spec)
+    for key, table in (("auth", spec.auth), ("errors", spec.errors)):
+        _check(
+            name, key, table and not table[-1].when, "a list whose last entry has no 'when', so that one always fits"
+        )
     return spec
 
 
-def _check_tables(spec: Spec) -> None:
-    for auth in spec.auth:
-        if auth.scheme not in SCHEMES:
-            raise CatalogueError(f"{spec.id}.auth: unknown scheme {auth.scheme!r}; known: {', '.join(SCHEMES)}")
-    for dialect in spec.errors:
-        if dialect.shape not in DIALECTS:
-            raise CatalogueError(f"{spec.id}.errors: unknown shape {dialect.shape!r}; known: {', '.join(DIALECTS)}")
-    for key, table in (("auth", spec.auth), ("errors", spec.errors)):
-        if not table or table[-1].when:
-            raise CatalogueError(f"{spec.id}.{key}: the last one must have no 'when', so that one always fits")
-
-
 def _known(shape: type, where: str, entry: Any) -> dict[str, Any]:
-    allowed = [f.name for f in fields(shape) if not (shape is Spec and f.name == "id")]
+    """The fields of an entry, each read by its reader. Unknown fields are errors (rule 1)."""
+    readers = _READERS[shape]
     if not isinstance(entry, dict):
-        raise CatalogueError(f"{where}: must be a mapping of {', '.join(allowed)}")
+        raise CatalogueError(f"{where}: must be a mapping of {', '.join(readers)}")
     for key in entry:
-        if key not in allowed:
-            raise CatalogueError(f"{where}: unknown field {key!r}; allowed: {', '.join(allowed)}")
-    return dict(entry)
+        if key not in readers:
+            raise CatalogueError(f"{where}: unknown field {key!r}; allowed: {', '.join(readers)}")
+    return {key: readers[key](where, key, value) for key, value in entry.items()}
 
 
-def _list(name: str, key: str, values: Mapping[str, Any]) -> list[Any]:
-    if not isinstance(values[key], list):
-        raise CatalogueError(f"{name}.{key}: must be a list")
-    return values[key]
+def _check(where: str, key: str, right: object, wanted: str) -> None:
+    if not right:
+        raise CatalogueError(f"{where}.{key}: must be {wanted}")
 
 
-def _strings(name: str, key: str, value: Any) -> list[str]:
-    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
-        raise CatalogueError(f"{name}.{key}: must be a list of strings")
-    return list(value)
+def _text(where: str, key: str, value: Any) -> str:
+    _check(where, key, isinstance(value, str), "a text")
+    return str(value)
 
 
-def _host(name: str, host: str) -> str:
-    if normal(host) != host:
-        raise CatalogueError(f"{name}.hosts: {host!r} must be a lower-case host name without a port")
-    return host
+def _flag(where: str, key: str, value: Any) -> bool:
+    _check(where, key, isinstance(value, bool), "true or false")
+    return bool(value)
+
+
+def _name(where: str, key: str, value: Any) -> str:
+    _check(
+        where, key, isinstance(value, str) and _NAME.match(value), "a name of letters, digits, dot, dash, underscore"
+    )
+    return str(value)
+
+
+def _host(where: str, key: str, value: Any) -> str:
+    right = isinstance(value, str) and value and normal(value) == value
+    _check(where, key, right, "a lower-case host name without scheme and port")
+    return str(value)
+
+
+def _path(where: str, key: str, value: Any) -> str:
+    _check(where, key, isinstance(value, str) and _PATH.match(value), "a path such as /openai/v1")
+    return str(value)
+
+
+def _model_path(where: str, key: str, value: Any) -> str:
+    _check(where, key, isinstance(value, str) and value.count("{model}") == 1, "a path such as /models/{model}")
+    return str(value)
+
+
+def _endpoint(where: str, key: str, value: Any) -> str:
+    wrong = endpoint.problem(value, plain_http=False) if isinstance(value, str) else "must be a text"
+    if wrong:
+        raise CatalogueError(f"{where}.{key}: {wrong}")
+    return str(value)
+
+
+def _one_of(table: Iterable[str]) -> Reader:
+    names = tuple(table)
+
+    def read(where: str, key: str, value: Any) -> str:
+        _check(where, key, isinstance(value, str) and value in names, f"one of {', '.join(names)}")
+        return str(value)
+
+    return read
+
+
+def _list(reader: Reader) -> Reader:
+    def read(where: str, key: str, value: Any) -> tuple[Any, ...]:
+        _check(where, key, isinstance(value, list), "a list")
+        return tuple(reader(where, key, item) for item in value)
+
+    return read
+
+
+def _shaped(shape: type, required: str) -> Reader:
+    def read(where: str, key: str, value: Any) -> Any:
+        values = _known(shape, f"{where}.{key}", value)
+        _check(where, key, required in values, f"a mapping with {required!r}")
+        return shape(**values)
+
+    return read
+
+
+_READERS: dict[type, dict[str, Reader]] = {
+    Auth: {"scheme": _one_of(SCHEMES), "when": _text},
+    Dialect: {"shape": _one_of(DIALECTS), "when": _text},
+    Gateway: {"slug": _name, "keep_base": _flag},
+    Spec: {
+        "name": _text, "aliases": _list(_name), "hosts": _list(_host), "endpoint": _endpoint, "base_path": _path,
+        "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),
+        "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _model_path, "gateway": _shaped(Gateway, "slug"),
+        "embedded": _flag,
+    },
+}  # fmt: skip

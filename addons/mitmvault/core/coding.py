@@ -16,6 +16,7 @@ from mitmvault.core.refusal import Refusal
 _STEP = 64 * 1024
 # brotli (1.1) and zstandard have no bound on the output of one call, and a few bytes can ask for megabytes: small sips.
 _SIP = 256
+_SMALL = 64 * 1024
 
 
 def decode(body: bytes, coding: str, limit: int) -> bytes:
@@ -44,20 +45,27 @@ def encode(body: bytes, coding: str) -> bytes:
 def _zlib(window: int) -> Callable[[bytes], Iterator[bytes]]:
     def decoder(body: bytes) -> Iterator[bytes]:
         machine = zlib.decompressobj(window)
-        piece = machine.decompress(body, _STEP)
-        while piece or machine.unconsumed_tail:
+        rest = body
+        while not machine.eof:
+            piece = machine.decompress(rest, _STEP)
+            rest = machine.unconsumed_tail
+            if not piece and not rest and not machine.eof:
+                raise EOFError("truncated")
             yield piece
-            piece = machine.decompress(machine.unconsumed_tail, _STEP)
-        if not machine.eof or machine.unused_data:
-            raise EOFError("truncated, or followed by something else")
+        if machine.unused_data or rest:
+            raise EOFError("followed by something else")
 
     return decoder
 
 
 def _brotli(body: bytes) -> Iterator[bytes]:
     machine = brotli.Decompressor()
-    for start in range(0, len(body), _SIP):
-        yield machine.process(body[start : start + _SIP])
+    # A metablock of 16 MB takes a few bytes. Nobody sends so small a body but to try that, or the loop is short.
+    sip = 1 if len(body) <= _SMALL else 16
+    for start in range(0, len(body), sip):
+        if machine.is_finished():
+            raise EOFError("followed by something else")
+        yield machine.process(body[start : start + sip])
     if not machine.is_finished():
         raise EOFError("truncated")
 

@@ -65,7 +65,7 @@ def stripped_headers(headers: Headers, websocket: bool = False) -> Headers:
     for key, value in headers:
         name = key.lower()
         if name == "sec-websocket-protocol":
-            value = ", ".join(p for p in map(str.strip, value.split(",")) if not p.startswith(SUBPROTOCOLS))
+            value = ", ".join(p for p in map(str.strip, value.split(",")) if not p.lower().startswith(SUBPROTOCOLS))
             if not value:
                 continue
         if name not in gone:
@@ -105,8 +105,8 @@ def _bare(value: str) -> Iterator[str]:
 def _subprotocol(value: str) -> Iterator[str]:
     for protocol in map(str.strip, value.split(",")):
         for prefix in SUBPROTOCOLS:
-            if protocol.startswith(prefix):
-                yield protocol.removeprefix(prefix)
+            if protocol.lower().startswith(prefix):
+                yield protocol[len(prefix) :]
 
 
 _READERS = {"scheme": _scheme, "bare": _bare, "subprotocol": _subprotocol}

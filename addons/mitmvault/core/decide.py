@@ -123,8 +123,9 @@ def _reading(world: World, arrival: Arrival, admission: Admission, body: bytes |
     try:
         return bodies.read(arrival, body, max(world.settings.body_limit, len(body)))
     except Refusal as refusal:
-        if refusal.reason == "unsupported_encoding" and not admission.needs_body:
-            return None  # not ours to read, and we need not
+        unread = refusal.reason == "unsupported_encoding" or "multipart/" in arrival.value("content-type").lower()
+        if unread and not admission.needs_body:
+            return None  # we could not, and need not
         raise
 
 

@@ -10,7 +10,7 @@ from mitmvault.core.world import Known
 
 def check_provider(user: User, known: Known) -> None:
     """Raises Refusal when the user may not use this provider under any of its names."""
-    if not any(user.may_use_provider(name) for name in {known.name, *known.spec.names}):
+    if not any(user.may_use_provider(name) for name in {known.name, *known.names}):
         raise Refusal("provider_not_allowed", f"Your token does not allow the provider {known.name}.")
 
 
@@ -24,7 +24,7 @@ def check_model(user: User, entry: Provider, asked: str | None) -> None:
     if asked is None:
         raise Refusal("model_not_allowed", "Your token is limited to some models, and this request names none.")
     spellings = {asked}
-    if asked not in {model.id for model in entry.models}:
+    if entry.gateway_model_prefix and asked not in {model.id for model in entry.models}:
         spellings.add(asked.removeprefix(f"{entry.gateway_model_prefix}/"))
     if not any(user.may_use_model(spelling) for spelling in spellings):
         raise Refusal("model_not_allowed", f"Your token does not allow the model {asked}.")

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-import yaml
-
-from mitmvault.core.hostnames import normal
+from mitmvault.core.hostnames import normal, split_authority
 from mitmvault.core.networks import Network
+from mitmvault.core.strict_yaml import read_yaml
 
 _SIZES = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 _SIZE = re.compile(r"(\d+)\s*([kmg]?b?)\Z", re.I)
@@ -45,10 +44,12 @@ class Settings:
 def load(text: str) -> Settings:
     """Read mitmvault.yaml; an empty text gives the defaults. Raises SettingsError."""
     try:
-        document = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise SettingsError(f"the settings are not valid YAML: {error}") from error
+        document = read_yaml(text)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     allowed = [field.name for field in fields(Settings)]
+    if document is None:
+        return Settings()
     if not isinstance(document, dict):
         raise SettingsError(f"the settings must be a mapping of {', '.join(allowed)}")
     for key in document:
@@ -72,10 +73,14 @@ def _networks(key: str, value: Any) -> tuple[Network, ...]:
 
 def _names(key: str, value: Any) -> tuple[str, ...]:
     names = _texts(key, value)
+    found = []
     for name in names:
-        if not normal(name.partition(":")[0]):
-            raise SettingsError(f"{key}: {name!r} is no host name")
-    return tuple(name.lower() for name in names)
+        authority = split_authority(name, "http") or split_authority(f"[{name}]", "http")
+        if authority is None:
+            raise SettingsError(f"{key}: {name!r} is no host or host:port")
+        with_port = re.search(r":[0-9]+\Z", name) and not normal(name)
+        found.append(f"{authority[0]}:{authority[1]}" if with_port else authority[0])
+    return tuple(found)
 
 
 def _texts(key: str, value: Any) -> list[str]:

@@ -11,6 +11,7 @@ tells which of them stand at the top level, and whether another spelling (`mod\\
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -20,7 +21,7 @@ from mitmvault.core.refusal import Refusal
 _CANDIDATE = re.compile(rb'"(model|stream)"')
 _GAP = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_MARKS = b"~^`|@%;!$&"
+_MARKS = "~^`|@%;!$&"
 _NAMES = ("model", "stream")
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -43,7 +44,13 @@ def find(body: bytes) -> Span | None:
     if not text.lstrip(b" \t\r\n").startswith(b"{"):
         _valid(text)
         return None
-    renamed, places = _rename(text)
+    keys = _members(text).keys()
+    if not {key.lower() for key in keys} & set(_NAMES):
+        return None
+    for name in _NAMES:  # Go's encoding/json takes Model for model
+        if len([key for key in keys if key.lower() == name]) > 1:
+            raise Refusal("duplicate_field", f"The request body has {name!r} in two spellings; send exactly one.")
+    renamed, places = _rename(text, keys)
     members = _members(renamed)
     top: dict[str, list[tuple[str, int]]] = {name: [] for name in _NAMES}
     for alias, (name, end) in places.items():
@@ -79,9 +86,13 @@ def _span(body: bytes, key_end: int, length: int) -> Span:
     return Span(gap.end(), gap.end() + length, value if isinstance(value, str) else None)
 
 
-def _rename(body: bytes) -> tuple[bytes, dict[str, tuple[str, int]]]:
-    """Give every candidate a name of its own; also say, by new name, which field it was and where its key ends."""
-    mark = next((chr(m) for m in _MARKS if b'"' + bytes([m]) not in body), None)
+def _rename(body: bytes, keys: Iterable[str]) -> tuple[bytes, dict[str, tuple[str, int]]]:
+    """Give every candidate a name of its own; also say, by new name, which field it was and where its key ends.
+
+    The new names begin with a mark that no top-level key begins with, however that is spelt.
+    """
+    taken = {key[:1] for key in keys}
+    mark = next((mark for mark in _MARKS if mark not in taken), None)
     if mark is None:
         raise Refusal("bad_json", "The request body has too many unusual field names to be edited safely.")
     places: dict[str, tuple[str, int]] = {}

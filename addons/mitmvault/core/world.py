@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -24,6 +24,8 @@ class Known:
     name: str
     spec: Spec
     entry: Provider | None
+    names: frozenset[str] = frozenset()  # every name that leads here
+    ports: frozenset[int] = frozenset(DEFAULT_PORTS.values())  # where its hosts are its own
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,13 @@ class World:
     @cached_property
     def providers(self) -> Mapping[str, Known]:
         """By every name a path prefix may use. A vault entry's own name beats an alias."""
-        found: dict[str, Known] = {}
         entries = {name: self._known(name, entry) for name, entry in self.vault.providers.items()}
         for spec in self.catalogue.specs:
-            match = next((entries[name] for name in spec.names if name in entries), None)
-            for name in spec.names:
-                found[name] = match or Known(spec.id, spec, None)
-        return found | entries
+            match = next((name for name in spec.names if name in entries), spec.id)
+            free = frozenset(name for name in spec.names if name not in entries)
+            known = replace(entries.get(match) or Known(spec.id, spec, None), names=free | {match})
+            entries |= dict.fromkeys(free | {match}, known)
+        return entries
 
     @cached_property
     def hosts(self) -> Mapping[str, Known]:
@@ -70,10 +72,7 @@ class World:
     def at(self, host: str, port: int) -> Known | None:
         """The provider that lives at this host and port, as a client would name them."""
         known = self.hosts.get(host)
-        if known is None or port in DEFAULT_PORTS.values():
-            return known
-        endpoint = urlsplit(known.entry.endpoint or "") if known.entry else None
-        return known if endpoint and (endpoint.hostname, endpoint.port) == (host, port) else None
+        return known if known and port in known.ports else None
 
     def endpoint_of(self, known: Known) -> str | None:
         """Where the provider is reached directly: the vault's word, else the catalogue's."""
@@ -81,5 +80,9 @@ class World:
         return own or self.embedded.get(known.spec.id) or known.spec.endpoint
 
     def _known(self, name: str, entry: Provider) -> Known:
-        spec = self.catalogue.by_name.get(name) or custom_spec(name, entry.endpoint or "")
-        return Known(name, spec, entry)
+        spec = self.catalogue.by_name.get(name)
+        if spec:
+            return Known(name, spec, entry, frozenset({name}))
+        known = Known(name, custom_spec(name, entry.endpoint or ""), entry, frozenset({name}))
+        port = urlsplit(entry.endpoint or "").port
+        return replace(known, ports=frozenset({port})) if port else known

@@ -82,11 +82,13 @@ def _check(connection: Connection, outgoing: Request, permit: Permit) -> None:
     there = (target.host, target.port)
     same_place = isinstance(connection, Server) and connection.address == there and connection.via is None
     same_request = (outgoing.host, outgoing.port, outgoing.scheme) == (*there, target.scheme)
+    # A content network looks at the Host header alone: another name there is another receiver of the key.
+    same_name = {outgoing.authority or target.authority, *outgoing.headers.get_all("host")} == {target.authority}
     if target.scheme == "https":
         secure = connection.tls_established and connection.sni == target.host and not ctx.options.ssl_insecure
     else:
         secure = not connection.tls
-    if not (same_place and same_request and secure):
+    if not (same_place and same_request and same_name and secure):
         raise Refusal("not_permitted", "The connection is not the one that was permitted; nothing was sent.")
 
 

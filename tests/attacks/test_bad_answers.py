@@ -1,0 +1,54 @@
+"""P10, P11: a provider's answers that are no HTTP, or hide what it received where nobody looks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.attacks.conftest import Attacked
+from tests.attacks.tools import Evil, head
+from tests.client import raw
+from tests.proxy import KEY, RunningProxy
+
+pytestmark = pytest.mark.e2e
+QUOTED = pytest.mark.xfail(strict=True, reason="P10, P11: mitmproxy quotes the unreadable answer, and we its message")
+REASON = pytest.mark.xfail(strict=True, reason="P11: the reason phrase is not looked at")
+ANSWERS = [
+    b"HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n%b",
+    b"HTTP/1.1 200 OK\r\nX-Echo: %b\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;%b\r\nx\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n%b\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n%b\r\n\r\n",
+    b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/?%b\r\nContent-Length: 0\r\n\r\n",
+    pytest.param(b"HTTP/1.1 100 %b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", marks=REASON),
+    pytest.param(b"HTTP/1.1 500 %b\r\nContent-Length: 0\r\n\r\n", marks=REASON),
+    pytest.param(b"%b\r\n\r\n", marks=QUOTED),
+    pytest.param(b"HTTP/1.1 %b\r\n\r\n", marks=QUOTED),
+    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n", marks=QUOTED),
+    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n", marks=QUOTED),
+    pytest.param(b"HTTP/1.1 200 OK\r\n%k : x\r\nContent-Length: 0\r\n\r\n", marks=QUOTED),
+    pytest.param(b"HTTP/1.1 200 OK\r\n%k: x\r\nContent-Length: 0\r\n\r\n", marks=QUOTED),
+    pytest.param(b"HTTP/1.1 200 OK\r\n%k\r\n\r\n", marks=QUOTED),
+    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n", marks=QUOTED),
+]
+
+
+class TestEcho(Attacked):
+    leaks = True
+
+    @pytest.mark.parametrize("form", ANSWERS)
+    def test_of_what_was_sent(self, proxy: RunningProxy, wire: Evil, form: bytes) -> None:
+        """The key, in every place of an answer: neither the client nor an observer gets it."""
+        echo = f"Authorization: Bearer {KEY}".encode()
+        wire.reply = form.replace(b"%d", str(len(echo)).encode()).replace(b"%b", echo).replace(b"%k", KEY.encode())
+        flows, lines, ended = len(proxy.recorder.states), len(proxy.recorder.handler.lines), proxy.recorder.ended
+        with raw(proxy) as client:
+            client.sock.settimeout(1)
+            try:
+                client.send(head("GET /mistral/v1/models HTTP/1.1", "Connection: close", host=f"127.0.0.1:{proxy.port}")).to_end()
+            except TimeoutError:
+                pass
+        assert KEY.encode() not in client.received
+        proxy.recorder.wait_ended(ended + 1)
+        del proxy.recorder.states[:flows]
+        assert KEY.encode() not in proxy.recorder.dump()
+        assert KEY not in "\n".join(proxy.recorder.handler.lines[lines:])

@@ -1,0 +1,71 @@
+"""One line for every request, and nothing in it that could forge another."""
+
+from __future__ import annotations
+
+import pytest
+from mitmproxy.test import tflow
+from mitmvault.addons.fail_closed import refuse
+from mitmvault.addons.journal import Journal, printable
+from mitmvault.core.decide import decide
+from mitmvault.core.refusal import Refusal
+from mitmvault.wire import permits
+
+from tests.worlds import JSON, arrival, bearer, chat, world
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain · text → ü", "plain · text → ü"),
+        ("a\r\nb\x00\x1b[31m", "a\\x0d\\x0ab\\x00\\x1b[31m"),
+        ("\x7f\x85", "\\x7f\\x85"),
+        ("\u2028\u2029\u202e", "\\x2028\\x2029\\x202e"),
+        ("\udce9", "\\xdce9"),
+        ("", ""),
+    ],
+)
+def test_printable(text, shown):
+    assert printable(text) == shown
+
+
+def line(caplog, flow, event: str = "response") -> list[str]:
+    caplog.set_level("INFO")
+    getattr(Journal(), event)(flow)
+    return [record.getMessage() for record in caplog.records]
+
+
+def permitted(**fields):
+    flow = tflow.tflow(resp=True, **fields)
+    permit = decide(world(), arrival("/openai/v1/x", bearer(), JSON), chat())
+    permits.attach(flow.request, permit)
+    flow.comment = permit.story
+    flow.request.path = "/v1/x?secret=1"
+    return flow
+
+
+@pytest.mark.parametrize(("status", "mark"), [(200, ":white_check_mark:"), (101, ":white_check_mark:"), (429, ":warning:"), (500, ":warning:")])
+def test_an_answer(caplog, status, mark):
+    flow = permitted()
+    flow.response.status_code = status
+    (told,) = line(caplog, flow)
+    assert told.startswith(f"alice → openai · model cheap · key #1 …0001 · GET /v1/x · {status}") and "secret" not in told
+    assert told.endswith(" ms") and flow.marked == mark
+
+
+def test_an_error(caplog):
+    flow = permitted(err=True)
+    flow.error.msg = "gone\r\nforged"
+    (told,) = line(caplog, flow, "error")
+    assert "gone\\x0d\\x0aforged" in told and flow.marked == ":warning:"
+
+
+def test_a_refusal(caplog):
+    flow = tflow.tflow()
+    refuse(flow, Refusal("model_not_allowed", "Your token does not allow the model a\nb."))
+    flow.request.path = "/x\n?key=t"
+    (told,) = line(caplog, flow)
+    assert told.isprintable() and "a\\x0ab" in told and "403" in told and "key" not in told
+
+
+def test_our_own_pages_are_not_told(caplog):
+    assert line(caplog, tflow.tflow(resp=True)) == []

@@ -1,0 +1,53 @@
+"""The permit is on the request object itself, and on no copy of it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+from mitmproxy import http
+from mitmproxy.test import tflow
+from mitmvault.wire import permits
+
+PERMIT = object()
+
+
+def permitted() -> http.HTTPFlow:
+    flow = tflow.tflow()
+    permits.attach(flow.request, PERMIT)
+    return flow
+
+
+def test_attach_and_detach():
+    request = permitted().request
+    assert permits.of(request) is PERMIT
+    permits.detach(request)
+    permits.detach(request)
+    assert permits.of(request) is None
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda flow: flow.copy().request,
+        lambda flow: flow.request.copy(),
+        lambda flow: http.Request.from_state(flow.request.get_state()),
+        lambda flow: http.HTTPFlow.from_state(flow.get_state()).request,
+    ],
+)
+def test_a_copy_has_none(again):
+    assert permits.of(again(permitted())) is None
+
+
+def test_a_backup_has_none():
+    flow = permitted()
+    flow.backup()
+    flow.request.path = "/changed"
+    assert "permit" not in repr(flow.get_state())
+
+
+@pytest.mark.xfail(strict=True, reason="__dict__ is copied by Python's own copy and pickle; mitmproxy uses neither for requests")
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda request: pickle.loads(pickle.dumps(request))])
+def test_pythons_own_copies(again):
+    assert permits.of(again(permitted().request)) is None

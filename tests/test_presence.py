@@ -1,0 +1,72 @@
+"""When the listener is up: the state file, and an event for others; at the end the file goes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+from mitmproxy.test import taddons
+from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.presence import Presence
+from mitmvault.home import state
+from mitmvault.home.layout import Home
+
+from tests.worlds import world
+
+
+class Proxyserver:
+    """Stands in for mitmproxy's addon of this name: listens at the second question."""
+
+    def __init__(self, address):
+        self.answers = [[], [address]]
+
+    def listen_addrs(self):
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+class Listener:
+    def __init__(self):
+        self.heard = []
+
+    def mitmvault_ready(self, address, web):
+        self.heard.append((address, web))
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [(("127.0.0.1", 8080), "http://127.0.0.1:8080"), (("::1", 8080, 0, 0), "http://[::1]:8080")],
+)
+def test_the_announcement(tmp_path, address, url):
+    home = Home(tmp_path)
+    keeper = Keeper()
+    keeper.home, keeper._world = home, world()
+    presence, listener = Presence(keeper), Listener()
+
+    async def main():
+        with taddons.context(Proxyserver(address), listener):
+            presence.running()
+            await presence._waiting
+            found = state.running(home)
+            assert (found.pid, found.address, found.web) == (os.getpid(), url, None)
+            assert listener.heard == [(url, None)]
+            presence.done()
+            assert not home.state.exists()
+
+    asyncio.run(main())
+
+
+def test_the_state_of_another_process_stays(tmp_path):
+    keeper = Keeper()
+    keeper.home, keeper._world = Home(tmp_path), world()
+    state.write(keeper.home, state.State(os.getppid(), "http://127.0.0.1:1", None, 1.0))
+    Presence(keeper).done()
+    assert keeper.home.state.exists()
+
+
+def test_what_never_started_removes_nothing(tmp_path):
+    keeper = Keeper()
+    keeper.home = Home(tmp_path)
+    keeper.home.state.write_text("{}")
+    Presence(keeper).done()
+    assert keeper.home.state.exists()
