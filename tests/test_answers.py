@@ -19,10 +19,7 @@ def answered(status: int, headers: dict[str, str], path: str = "/groq/v1/x", per
     if permit:
         permits.attach(flow.request, decide(world(), arrival(path, bearer(), JSON), chat()))
     flow.response = http.Response.make(status, b"", headers)
-    addon = Answers()
-    addon.responseheaders(flow)
-    if not flow.response.stream:
-        addon.response(flow)
+    Answers().responseheaders(flow)
     return flow
 
 
@@ -50,8 +47,8 @@ def answered(status: int, headers: dict[str, str], path: str = "/groq/v1/x", per
         (302, "../x", False),
         (302, "?x", False),
         (302, "https://api.groq.com/x", False),
-        (302, "https://API.GROQ.com:443/x", False),
-        (302, "//api.groq.com/x", False),
+        (302, "https://API.GROQ.com:443/x", True),  # the same origin, but not written as we know it
+        (302, "//api.groq.com/x", True),
         (200, "https://evil.example/", False),
         (201, "https://evil.example/", False),
         (404, "https://evil.example/", False),
@@ -74,10 +71,15 @@ def test_a_plain_http_provider_stays_where_it_is():
     made = world({"ollama": {"endpoint": "http://127.0.0.1:11434/v1", "keys": [{"key": KEY}]}})
     flow = tflow.tflow()
     permits.attach(flow.request, decide(made, arrival("/ollama/v1/x", bearer(), JSON), chat()))
-    for location, away in (("http://127.0.0.1:11434/y", False), ("http://127.0.0.1/y", True), ("https://127.0.0.1:11434/", True)):
+    for location, left in (
+        ("http://127.0.0.1:11434/y", "/y"),
+        ("http://127.0.0.1/y", None),
+        ("https://127.0.0.1:11434/", None),
+    ):
         flow.response = http.Response.make(302, b"", {"location": location})
         Answers().responseheaders(flow)
-        assert bool(flow.response.stream) is not away
+        assert flow.response.headers.get("location") == left
+        assert flow.response.status_code == (302 if left else 502)
 
 
 def test_answers_without_a_permit_are_not_ours_to_change():
@@ -97,23 +99,24 @@ def test_only_the_newest_websocket_message_is_kept():
     assert flow.websocket.messages == [newest]
 
 
-@pytest.mark.xfail(strict=True, reason="WHATWG URLs (fetch in Node and browsers) lead away where urljoin stays")
-@pytest.mark.parametrize("location", ["/\\evil.example/", "\\\\evil.example/", "///evil.example/", "https:\\\\evil.example/"])
+@pytest.mark.parametrize(
+    "location", ["/\\evil.example/", "\\\\evil.example/", "///evil.example/", "https:\\\\evil.example/"]
+)
 def test_redirects_as_browsers_read_them(location):
     assert "location" not in answered(302, {"location": location}).response.headers
 
 
-@pytest.mark.xfail(strict=True, reason="a Location that urlsplit does not like: the head, Location included, reaches the client")
-@pytest.mark.parametrize("location", ["https://evil.example:99999/", "https://[evil.example/", "https://evil.example:x/"])
+@pytest.mark.parametrize(
+    "location", ["https://evil.example:99999/", "https://[evil.example/", "https://evil.example:x/"]
+)
 def test_a_location_that_cannot_be_read_is_not_passed_on(location):
     assert "location" not in answered(302, {"location": location}).response.headers
 
 
-@pytest.mark.xfail(strict=True, reason="two Location headers are joined with a comma: the client may follow the second")
 def test_two_locations():
     flow = tflow.tflow()
     permits.attach(flow.request, decide(world(), arrival("/groq/v1/x", bearer(), JSON), chat()))
     flow.response = http.Response.make(302, b"")
     flow.response.headers = http.Headers([(b"location", b"/x"), (b"location", b"https://evil.example/")])
     Answers().responseheaders(flow)
-    assert not flow.response.stream
+    assert flow.response.status_code == 502 and "location" not in flow.response.headers

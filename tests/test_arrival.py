@@ -17,7 +17,13 @@ def test_values_in_any_case_and_in_order():
 
 @pytest.mark.parametrize(
     ("method", "upgrade", "expected"),
-    [("GET", "websocket", True), ("GET", "WebSocket", True), ("POST", "websocket", False), ("GET", "h2c", False), ("GET", "", False)],
+    [
+        ("GET", "websocket", True),
+        ("GET", "WebSocket", True),
+        ("POST", "websocket", False),
+        ("GET", "h2c", False),
+        ("GET", "", False),
+    ],
 )
 def test_websocket(method, upgrade, expected):
     assert arrival("/x", ("Upgrade", upgrade), method=method).websocket is expected

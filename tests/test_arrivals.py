@@ -41,9 +41,21 @@ def test_the_way(mode, in_tunnel, way):
 
 
 def test_everything_is_taken_over():
-    flow = flow_of("https://api.openai.com:8443/v1/%2F?a=1", ("X-A", "1"), ("x-a", "2"), sni="api.openai.com", timestamp_tls_setup=1.0)
+    flow = flow_of(
+        "https://api.openai.com:8443/v1/%2F?a=1",
+        ("X-A", "1"),
+        ("x-a", "2"),
+        sni="api.openai.com",
+        timestamp_tls_setup=1.0,
+    )
     came = arrival_of(flow, True, ALICE)
-    assert (came.scheme, came.host, came.port, came.target, came.method) == ("https", "api.openai.com", 8443, "/v1/%2F?a=1", "POST")
+    assert (came.scheme, came.host, came.port, came.target, came.method) == (
+        "https",
+        "api.openai.com",
+        8443,
+        "/v1/%2F?a=1",
+        "POST",
+    )
     assert came.headers == (("Host", "127.0.0.1:8080"), ("X-A", "1"), ("x-a", "2"))
     assert (came.tls, came.sni, came.vouched, came.listener) == (True, "api.openai.com", ALICE, ("127.0.0.1", 8080))
     assert "127.0.0.1:8080" in came.authorities
@@ -61,9 +73,12 @@ def test_bytes_that_are_no_utf8_do_not_get_lost():
 
 
 def test_hide():
-    carriers = ["Authorization", "authorization", "Proxy-Authorization", "X-API-Key", "x-goog-api-key", "Api-Key", "X-Auth-Token",
+    carriers = ["Authorization", "authorization", "Proxy-Authorization", "X-API-Key", "x-goog-api-key", "Api-Key",
+    "X-Auth-Token",
                 "Cookie", "cf-aig-authorization", "x-auth-key", "x-amz-security-token"]  # fmt: skip
-    flow = flow_of(f"http://h/x?a=1&key={T}&AUTH_TOKEN={T}&b=%2F", *((name, f"Bearer {T}") for name in carriers), ("X-Other", "1"))
+    flow = flow_of(
+        f"http://h/x?a=1&key={T}&AUTH_TOKEN={T}&b=%2F", *((name, f"Bearer {T}") for name in carriers), ("X-Other", "1")
+    )
     hide(flow.request)
     assert T not in repr(flow.get_state())
     assert flow.request.path == "/x?a=1&b=%2F" and flow.request.headers["x-other"] == "1"
@@ -72,7 +87,8 @@ def test_hide():
 
 
 @pytest.mark.parametrize(
-    ("value", "left"), [(f"realtime, openai-insecure-api-key.{T}", ["realtime"]), (f"cf-aig-authorization.{T}", []), ("a, b", ["a, b"])]
+    ("value", "left"),
+    [(f"realtime, openai-insecure-api-key.{T}", ["realtime"]), (f"cf-aig-authorization.{T}", []), ("a, b", ["a, b"])],
 )
 def test_hide_subprotocols(value, left):
     flow = flow_of("http://h/x", ("Sec-WebSocket-Protocol", value))

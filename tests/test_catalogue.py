@@ -73,7 +73,7 @@ def test_a_later_text_replaces_and_adds():
         ("a: {aliases: [b]}\nb: {}", ["a", "b"]),
         ("a: {aliases: [x, x]}", ["x"]),
         ("a: {hosts: a.example}", ["a.hosts", "list"]),
-        ("a: {hosts: [5]}", ["a.hosts", "strings"]),
+        ("a: {hosts: [5]}", ["a.hosts", "5"]),
         ("a: {hosts: [A.example]}", ["a.hosts", "A.example"]),
         ("a: {hosts: ['a.example.']}", ["a.hosts"]),
         ("a: {base_path: v1}", ["a.base_path"]),
@@ -127,7 +127,8 @@ def test_the_demo_provider_lives_here():
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["http://api.example/v1", "https://u:p@api.example", "ftp://api.example", "api.example", "https://a.example?x=1"]
+    "endpoint",
+    ["http://api.example/v1", "https://u:p@api.example", "ftp://api.example", "api.example", "https://a.example?x=1"],
 )
 def test_an_endpoint_that_the_vault_would_not_take(endpoint):
     with pytest.raises(CatalogueError):
@@ -147,7 +148,13 @@ def test_a_host_with_a_port_or_a_scheme(host):
 
 @pytest.mark.parametrize(
     "text",
-    ["a: {base_path: 5}", "a: {auth: [{}]}", "a: {auth: [{scheme: [x]}]}", "a: {errors: [{}]}", "a: {gateway: {keep_base: true}}"],
+    [
+        "a: {base_path: 5}",
+        "a: {auth: [{}]}",
+        "a: {auth: [{scheme: [x]}]}",
+        "a: {errors: [{}]}",
+        "a: {gateway: {keep_base: true}}",
+    ],
 )
 def test_wrong_types(text):
     with pytest.raises(CatalogueError):
@@ -156,7 +163,8 @@ def test_wrong_types(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["a: {endpoint: 5}", "a: {name: 5}", "a: {versions: [v1]}", "a: {spellings: ['/v1/']}", "a: {model_in_path: /models/}",
+    ["a: {endpoint: 5}", "a: {name: 5}", "a: {versions: [v1]}", "a: {spellings: ['/v1/']}",
+    "a: {model_in_path: /models/}",
      "a: {model_in_path: 5}", "a: {auth: [{scheme: bearer, when: 5}, {scheme: bearer}]}", "a: {gateway: {slug: 5}}",
      "a: {aliases: ['x/y']}", "a: {embedded: maybe}"],
 )  # fmt: skip

@@ -94,7 +94,16 @@ def test_unknown(coding):
 @pytest.mark.parametrize("size", [100, 256, 257, 65_536])
 def test_truncated_or_followed_by_something(coding, size):
     body = MAKERS[coding](NOISE[:size])
-    for broken in (body[:-1], body[: len(body) // 2], body[:1], b"", body + b"x", body + b"\0" * 600, body + body, b"x" + body):
+    for broken in (
+        body[:-1],
+        body[: len(body) // 2],
+        body[:1],
+        b"",
+        body + b"x",
+        body + b"\0" * 600,
+        body + body,
+        b"x" + body,
+    ):
         assert reason(lambda broken=broken: decode(broken, coding, LIMIT)) == "bad_encoding"
 
 

@@ -81,11 +81,14 @@ def test_a_target_without_a_query_stays():
 
 
 def test_duplicates_are_all_read():
-    came = arrival(f"/x?key=q&key={T}", ("authorization", "Bearer a"), ("Authorization", "Bearer b"), ("x-api-key", "c"))
+    came = arrival(
+        f"/x?key=q&key={T}", ("authorization", "Bearer a"), ("Authorization", "Bearer b"), ("x-api-key", "c")
+    )
     assert list(candidates(came)) == ["a", "b", "c", "q", T]
 
 
-GONE = [*CARRIERS, "cookie", "cf-aig-authorization", "x-auth-key", "x-auth-email", "x-amz-security-token", "x-host-final",
+GONE = [*CARRIERS, "cookie", "cf-aig-authorization", "x-auth-key", "x-auth-email", "x-amz-security-token",
+"x-host-final",
         "host", "connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authenticate"]  # fmt: skip
 
 
@@ -97,7 +100,14 @@ def test_removed_in_every_case_and_duplicate(name, spell):
 
 
 def test_the_rest_keeps_its_order_case_and_duplicates():
-    headers = (("X-B", "1"), ("Accept", "*/*"), ("x-b", "2"), ("anthropic-beta", "a"), ("User-Agent", "sdk/1"), ("X-B", ""))
+    headers = (
+        ("X-B", "1"),
+        ("Accept", "*/*"),
+        ("x-b", "2"),
+        ("anthropic-beta", "a"),
+        ("User-Agent", "sdk/1"),
+        ("X-B", ""),
+    )
     assert stripped_headers(headers) == headers
 
 
@@ -112,7 +122,12 @@ def test_the_rest_keeps_its_order_case_and_duplicates():
     ],
 )
 def test_what_connection_names_is_removed_but_not_the_framing(connection, gone):
-    framing = (("Content-Length", "1"), ("Transfer-Encoding", "chunked"), ("Content-Type", "a/b"), ("Content-Encoding", "br"))
+    framing = (
+        ("Content-Length", "1"),
+        ("Transfer-Encoding", "chunked"),
+        ("Content-Type", "a/b"),
+        ("Content-Encoding", "br"),
+    )
     rest = (("X-Secret", "1"), ("X-Other", "2"), *framing)
     kept = stripped_headers((("Connection", connection), *rest))
     assert kept == tuple(pair for pair in rest if pair[0].lower() not in gone)

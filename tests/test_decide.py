@@ -200,7 +200,7 @@ REFUSED = [
     (arrival("/openai/v1/x", ALICE, JSON), b"\xef\xbb\xbf{}", "bad_json", 400),
     (arrival("/openai/v1/x", ALICE, JSON), b'{"a":"\xff"}', "bad_json", 400),
     (arrival("/openai/v1/x", ALICE, JSON, ("Content-Encoding", "gzip")), b"nonsense", "bad_encoding", 400),
-    (arrival("/openai/v1/x", ALICE, ("Content-Type", "multipart/form-data")), b"x", "bad_request", 400),
+    (arrival("/openai/v1/x", bearer("dave"), ("Content-Type", "multipart/form-data")), b"x", "bad_request", 400),
     (arrival("/openai/v1/x", bearer("dave"), JSON, ("Content-Encoding", "lzma")), b"x", "unsupported_encoding", 415),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What this process connects to: permits' destinations, approved tunnels at the address that was judged, nothing else."""
+"""What this process connects to: permits' destinations, approved tunnels at the judged address, nothing else."""
 
 from __future__ import annotations
 

@@ -43,12 +43,17 @@ def permitted(**fields):
     return flow
 
 
-@pytest.mark.parametrize(("status", "mark"), [(200, ":white_check_mark:"), (101, ":white_check_mark:"), (429, ":warning:"), (500, ":warning:")])
+@pytest.mark.parametrize(
+    ("status", "mark"),
+    [(200, ":white_check_mark:"), (101, ":white_check_mark:"), (429, ":warning:"), (500, ":warning:")],
+)
 def test_an_answer(caplog, status, mark):
     flow = permitted()
     flow.response.status_code = status
     (told,) = line(caplog, flow)
-    assert told.startswith(f"alice → openai · model cheap · key #1 …0001 · GET /v1/x · {status}") and "secret" not in told
+    assert (
+        told.startswith(f"alice → openai · model cheap · key #1 …0001 · GET /v1/x · {status}") and "secret" not in told
+    )
     assert told.endswith(" ms") and flow.marked == mark
 
 

@@ -151,7 +151,6 @@ def test_the_wrong_password_at_the_start(home, monkeypatch):
 # --- what was wrong once ---
 
 
-@pytest.mark.xfail(strict=True, reason="keeper._reload replaces the world before _apply can fail, and says that it did not")
 def test_settings_that_cannot_be_applied_are_not_used(home):
     async def scenario(keeper):
         before = await keeper.world()
@@ -161,7 +160,6 @@ def test_settings_that_cannot_be_applied_are_not_used(home):
     keep(scenario)
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="a catalogue of wrong types raises TypeError: every request fails")
 def test_a_catalogue_of_wrong_types_is_not_used(home):
     async def scenario(keeper):
         before = await keeper.world()
@@ -171,7 +169,6 @@ def test_a_catalogue_of_wrong_types_is_not_used(home):
     keep(scenario)
 
 
-@pytest.mark.xfail(strict=True, reason="an upstream_ca that is taken out of the settings stays in force until the restart")
 def test_an_upstream_ca_that_is_gone_is_not_trusted_any_more(home):
     import certifi
     from mitmproxy import ctx

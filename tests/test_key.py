@@ -43,7 +43,9 @@ def request_for(permit: Permit, **fields) -> Request:
     """The request as the gate leaves it."""
     target = permit.target
     shown = {credential.header: credential.shown for credential in permit.credentials()}
-    request = Request.make("POST", f"{target.scheme}://{target.authority}{target.path}", chat(), {"x-other": "1", **shown})
+    request = Request.make(
+        "POST", f"{target.scheme}://{target.authority}{target.path}", chat(), {"x-other": "1", **shown}
+    )
     for name, value in fields.items():
         setattr(request.data, name, value)
     permits.attach(request, permit)
@@ -91,7 +93,8 @@ def test_the_key_goes_into_the_copy():
 def test_exactly_one_scheme(path, made, expected):
     permit = permit_for(path, made)
     request = request_for(permit)
-    stray = ["authorization", "Authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "x-auth-token",
+    stray = ["authorization", "Authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key",
+    "x-auth-token",
              "cf-aig-authorization", "cookie"]  # fmt: skip
     request.headers = Headers([*request.headers.fields, *((name.encode(), TOKENS["alice"].encode()) for name in stray)])
     outgoing = write(permit, request, server_for(permit))
@@ -144,7 +147,11 @@ def test_another_place_gets_nothing(permit, request_fields, server_fields):
 
 def test_without_a_permit():
     request = request_for(PERMIT)
-    for unpermitted in (request.copy(), Request.from_state(request.get_state()), Request.make("GET", "https://api.openai.com/")):
+    for unpermitted in (
+        request.copy(),
+        Request.from_state(request.get_state()),
+        Request.make("GET", "https://api.openai.com/"),
+    ):
         with pytest.raises(Refusal):
             write(PERMIT, unpermitted, server_for(PERMIT))
 
@@ -226,7 +233,9 @@ def test_install_replaces_each_class_once(monkeypatch):
     first = [getattr(layers, name) for name in key._STOCK]
     key.install()
     assert [getattr(layers, name) for name in key._STOCK] == first
-    assert all(issubclass(new, stock) and new is not stock for new, stock in zip(first, key._STOCK.values(), strict=True))
+    assert all(
+        issubclass(new, stock) and new is not stock for new, stock in zip(first, key._STOCK.values(), strict=True)
+    )
 
 
 def test_flows_never_hold_it():

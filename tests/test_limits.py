@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from mitmproxy import options
 from mitmproxy.addons import proxyserver
-from mitmproxy.proxy import server
-from mitmproxy.test import taddons, tflow, tutils  # noqa: F401
+from mitmproxy.proxy import context, server
+from mitmproxy.test import taddons, tflow
 from mitmvault.wire import limits
 
 
@@ -24,9 +25,6 @@ def test_more_than_five_connections_for_one_client():
     limits.install()
 
     async def main():
-        from mitmproxy import options
-        from mitmproxy.proxy import context
-
         handler = Handler(context.Context(tflow.tclient_conn(), options.Options()))
         semaphore = handler.max_conns[("api.groq.com", 443)]
         for _ in range(1000):

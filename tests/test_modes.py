@@ -9,7 +9,8 @@ from mitmvault.wire import modes
 
 
 @pytest.mark.parametrize(
-    ("mode", "regular"), [("regular", True), ("regular@9090", True), ("transparent", False), ("socks5", False), ("wireguard", False)]
+    ("mode", "regular"),
+    [("regular", True), ("regular@9090", True), ("transparent", False), ("socks5", False), ("wireguard", False)],
 )
 def test_is_regular(mode, regular):
     client = tflow.tclient_conn()

@@ -39,7 +39,8 @@ def test_parse(text, address):
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".", "1.", "1..2", "api.groq.com", "256.0.0.1", "1.2.3.256", "1.2.3.4.5", "4294967296", "0x", "08.1.1.1", "1.0x100.1.1",
+    ["", ".", "1.", "1..2", "api.groq.com", "256.0.0.1", "1.2.3.256", "1.2.3.4.5", "4294967296", "0x", "08.1.1.1",
+    "1.0x100.1.1",
      "-1", "+1", "1_0.1.1.1", "0x7f.1.example", "\u0661.1.1.1", "1e3", "9" * 5000, "[::1]", "::1::"],
 )  # fmt: skip
 def test_what_spells_no_address(text):
@@ -49,10 +50,12 @@ def test_what_spells_no_address(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254",
+        "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "127.0.0.1",
+        "127.255.255.254",
         "169.254.169.254", "169.254.170.2", "172.16.0.1", "172.31.255.255", "192.0.0.192", "192.168.1.1", "198.18.0.1",
         "192.0.2.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
-        "::", "::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "2001:db8::1", "100::1",
+        "::", "::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "2001:db8::1",
+        "100::1",
         # an IPv4 address inside
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:a9fe:a9fe", "::127.0.0.1", "::10.0.0.1",
         "64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::10.0.0.1",
@@ -69,7 +72,8 @@ def test_forbidden(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.1",
+        "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255",
+        "128.0.0.1",
         "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0", "192.167.255.255", "192.169.0.0",
         "198.17.255.255", "198.20.0.0", "223.255.255.255", "2606:4700::1111", "2a00:1450:4001::1",
         "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1", "2001:0:808:808:0:0:f7f7:f7f7",
@@ -98,21 +102,25 @@ def test_an_operator_opens_named_networks(text, allowed, closed):
 
 
 @pytest.mark.parametrize(
-    "name", ["localhost", "x.localhost", "metadata", "metadata.google.internal", "metadata.goog", "printer.local", "a.internal",
+    "name", ["localhost", "x.localhost", "metadata", "metadata.google.internal", "metadata.goog", "printer.local",
+    "a.internal",
              "ip-10-0-0-1.ec2.internal", "nas.home.arpa", "instance-data"]
 )  # fmt: skip
 def test_forbidden_names(name):
     assert forbidden_name(name)
 
 
-@pytest.mark.parametrize("name", ["api.openai.com", "localhost.example", "mylocalhost", "internal", "local.example", "notlocal"])
+@pytest.mark.parametrize(
+    "name", ["api.openai.com", "localhost.example", "mylocalhost", "internal", "local.example", "notlocal"]
+)
 def test_other_names(name):
     assert not forbidden_name(name)
 
 
 @pytest.mark.parametrize(
     ("host", "here"),
-    [("localhost", True), ("x.localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("0x7f.1", True), ("::1", True),
+    [("localhost", True), ("x.localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("0x7f.1", True), ("::1",
+    True),
      ("", False), ("0.0.0.0", False), ("10.0.0.1", False), ("localhost.example", False), ("::2", False)],
 )  # fmt: skip
 def test_is_loopback(host, here):

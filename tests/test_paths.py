@@ -100,8 +100,32 @@ def test_first_segment(path, segment):
     assert paths.first_segment(path) == segment
 
 
-GOOD = ["/", "/v1/models/a%2Fb", "//ws", "/a/.../b", "/a/.hidden", "/a/x..", "/a/%2e%2ehidden", "/a%20b", "/\xe4", "/a/%"]
-DOTS = ["..", ".", "%2e%2e", "%2E.", ".%2e", "%252e%252e", "%2e", "..%2f", "x%2f..", "..\\x", "%5c..%5c", "%252f%252e%252e"]
+GOOD = [
+    "/",
+    "/v1/models/a%2Fb",
+    "//ws",
+    "/a/.../b",
+    "/a/.hidden",
+    "/a/x..",
+    "/a/%2e%2ehidden",
+    "/a%20b",
+    "/\xe4",
+    "/a/%",
+]
+DOTS = [
+    "..",
+    ".",
+    "%2e%2e",
+    "%2E.",
+    ".%2e",
+    "%252e%252e",
+    "%2e",
+    "..%2f",
+    "x%2f..",
+    "..\\x",
+    "%5c..%5c",
+    "%252f%252e%252e",
+]
 
 
 @pytest.mark.parametrize("path", GOOD)
@@ -123,7 +147,9 @@ def test_what_is_no_path_is_refused(path):
     assert caught.value.reason == "bad_path"
 
 
-TRICKY = st.lists(st.sampled_from(["%25", "%2", "5", "%", "2", "e", "E", ".", "/", "%2f", "\\", "%5c", "a", "..", "%2e"]))
+TRICKY = st.lists(
+    st.sampled_from(["%25", "%2", "5", "%", "2", "e", "E", ".", "/", "%2f", "\\", "%5c", "a", "..", "%2e"])
+)
 
 
 @settings(max_examples=500, deadline=None)
@@ -153,7 +179,9 @@ def assert_no_dots(path: str, rounds: int) -> None:
 @settings(deadline=None)
 @given(st.text(st.characters(codec="latin-1"), max_size=20), st.sampled_from(["groq", "openai", "mine", "anthropic"]))
 def test_the_raw_bytes_of_the_tail_are_kept(tail, name):
-    endpoint = {"groq": GROQ, "openai": OPENAI, "mine": "https://c.example/v9", "anthropic": "https://c.example/x"}[name]
+    endpoint = {"groq": GROQ, "openai": OPENAI, "mine": "https://c.example/v9", "anthropic": "https://c.example/x"}[
+        name
+    ]
     assert joined(name, endpoint, f"/v1/t{tail}") == paths.endpoint_path(endpoint) + f"/t{tail}"
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
-
 import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
@@ -45,9 +42,3 @@ def test_a_backup_has_none():
     flow.backup()
     flow.request.path = "/changed"
     assert "permit" not in repr(flow.get_state())
-
-
-@pytest.mark.xfail(strict=True, reason="__dict__ is copied by Python's own copy and pickle; mitmproxy uses neither for requests")
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda request: pickle.loads(pickle.dumps(request))])
-def test_pythons_own_copies(again):
-    assert permits.of(again(permitted().request)) is None

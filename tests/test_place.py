@@ -84,11 +84,14 @@ def at(host: str, port: int = 8080, **fields):
         (intercepted("api.openai.com", "/x", port=22), "destination_refused"),
         # redirected: the name in TLS counts, the address does not
         (intercepted("203.0.113.9", "/x", way=Way.TRANSPARENT, sni="api.groq.com", authority="api.groq.com"), "groq"),
-        (intercepted("203.0.113.9", "/x", way=Way.TRANSPARENT, sni="api.groq.com", authority="203.0.113.9"), "host_mismatch"),
-        (intercepted("203.0.113.9", "/x", way=Way.TRANSPARENT, sni="api.groq.com", authority="api.openai.com"), "host_mismatch"),
+        (intercepted("203.0.113.9", "/x", way=Way.TRANSPARENT, sni="api.groq.com", authority="203.0.113.9"),
+         "host_mismatch"),
+        (intercepted("203.0.113.9", "/x", way=Way.TRANSPARENT, sni="api.groq.com", authority="api.openai.com"),
+         "host_mismatch"),
         (intercepted("203.0.113.9", "/x", way=Way.TRANSPARENT, sni=None, authority="api.groq.com"), "host_mismatch"),
         (arrival("/x", way=Way.TRANSPARENT, host="203.0.113.9", port=80, authority="api.groq.com"), "host_mismatch"),
-        (intercepted("127.0.0.1", "/x", way=Way.TRANSPARENT, sni="evil.example", authority="evil.example"), "destination_refused"),
+        (intercepted("127.0.0.1", "/x", way=Way.TRANSPARENT, sni="evil.example", authority="evil.example"),
+         "destination_refused"),
     ],
 )  # fmt: skip
 def test_place(came, expected):
@@ -184,7 +187,8 @@ def test_a_provider_at_a_port_of_its_own_does_not_own_the_host():
 
 
 @pytest.mark.parametrize(
-    ("name", "host"), [("proxy.corp.", "proxy.corp"), ("b\u00fccher.example", "xn--bcher-kva.example"), ("[fd00::1]", "fd00::1")]
+    ("name", "host"),
+    [("proxy.corp.", "proxy.corp"), ("b\u00fccher.example", "xn--bcher-kva.example"), ("[fd00::1]", "fd00::1")],
 )
 def test_names_of_the_operator_in_any_form(name, host):
     authority = f"[{host}]:8080" if ":" in host else None

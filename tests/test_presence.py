@@ -18,8 +18,14 @@ from tests.worlds import world
 class Proxyserver:
     """Stands in for mitmproxy's addon of this name: listens at the second question."""
 
+    is_running = True
+
     def __init__(self, address):
         self.answers = [[], [address]]
+        self.servers = self
+
+    async def update(self, modes):
+        assert [mode.type_name for mode in modes] == ["regular"]
 
     def listen_addrs(self):
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

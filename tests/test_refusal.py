@@ -25,7 +25,10 @@ def test_every_reason_in_every_dialect(reason, dialect):
     assert headers["content-length"] == str(len(reply.body)) and headers["cache-control"] == "no-store"
     assert headers["content-type"] == "application/json"
     assert headers["x-should-retry"] == ("true" if reason in WORTH_A_RETRY else "false")
-    assert ("www-authenticate" in headers, "proxy-authenticate" in headers) == (reply.status == 401, reply.status == 407)
+    assert ("www-authenticate" in headers, "proxy-authenticate" in headers) == (
+        reply.status == 401,
+        reply.status == 407,
+    )
 
 
 def test_the_shapes():

@@ -11,7 +11,15 @@ from mitmvault.core.settings import Settings, SettingsError, load
 @pytest.mark.parametrize("text", ["", "---", "# nothing", "{}", "unmatched:", "names: null"])
 def test_defaults(text):
     assert load(text) == Settings()
-    assert Settings() == Settings(None, (), (), 32 * 2**20, 1800, None)
+    assert Settings() == Settings(
+        unmatched=None,
+        allow_networks=(),
+        names=(),
+        allow_origins=(),
+        body_limit=32 * 2**20,
+        idle_timeout=1800,
+        upstream_ca=None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -21,7 +29,9 @@ def test_defaults(text):
         ("unmatched: refuse", "unmatched", "refuse"),
         ("allow_networks: [10.20.0.0/16, 'fd00::/8', 10.1.1.1]", "allow_networks",
          tuple(map(ipaddress.ip_network, ("10.20.0.0/16", "fd00::/8", "10.1.1.1/32")))),
-        ("names: [Proxy.Corp, 'vault.example:9090', my_host]", "names", ("proxy.corp", "vault.example:9090", "my_host")),
+        ("names: [Proxy.Corp, 'vault.example:9090', my_host]", "names", ("proxy.corp", "vault.example:9090",
+         "my_host")),
+        ("allow_origins: ['https://App.example/', '*']", "allow_origins", ("https://app.example", "*")),
         ("idle_timeout: 600", "idle_timeout", 600),
         ("upstream_ca: roots.pem", "upstream_ca", "roots.pem"),
         *[(f"body_limit: {size}", "body_limit", number) for size, number in (

@@ -46,7 +46,9 @@ def test_a_model_that_is_no_string_has_a_span_and_no_value(value):
     assert span is not None and span.value is None and body[span.start : span.end] == value.encode()
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"x":{"model":"a"}}', b'{"x":"model"}', b"[]", b'[{"model":"a"}]', b'"x"', b"5"])
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"x":{"model":"a"}}', b'{"x":"model"}', b"[]", b'[{"model":"a"}]', b'"x"', b"5"]
+)
 def test_no_model(body):
     assert find(body) is None
 
@@ -102,7 +104,12 @@ def test_invalid(body):
 
 KEYS = st.text(max_size=6) | st.sampled_from(["model", "stream", "mode", "models", "Model ", '"model"'])
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text() | st.just("model"),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.just("model"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=12,
 )
@@ -111,7 +118,9 @@ VALUES = st.recursive(
 @st.composite
 def bodies(draw):
     """A JSON object with a model, somewhere between other members, in some layout."""
-    members = draw(st.lists(st.tuples(KEYS.filter(lambda key: key.lower() not in ("model", "stream")), VALUES), max_size=5))
+    members = draw(
+        st.lists(st.tuples(KEYS.filter(lambda key: key.lower() not in ("model", "stream")), VALUES), max_size=5)
+    )
     members.insert(draw(st.integers(0, len(members))), ("model", draw(st.text())))
     dump = {"ensure_ascii": draw(st.booleans())}
     gap = draw(st.sampled_from(["", " ", "\n\t", "  \r\n"]))

@@ -22,7 +22,15 @@ def test_pages(method, path):
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/health"), ("DELETE", "/"), ("GET", "/healthz"), ("GET", "/health/"), ("GET", ""), ("GET", "/ui/"), ("get", "/")],
+    [
+        ("POST", "/health"),
+        ("DELETE", "/"),
+        ("GET", "/healthz"),
+        ("GET", "/health/"),
+        ("GET", ""),
+        ("GET", "/ui/"),
+        ("get", "/"),
+    ],
 )
 def test_anything_else_is_for_somebody_else(method, path):
     assert status(method, path) is None

@@ -26,11 +26,14 @@ def target(name: str, fields: dict, path: str, query: str = "", **more):
     ("name", "fields", "path", "expected"),
     [
         ("groq", {}, CHAT, ("https", "api.groq.com", 443, "/openai/v1/chat/completions?q=1")),
-        ("groq", {"endpoint": "https://Corp.example:8443/llm"}, CHAT, ("https", "corp.example", 8443, "/llm/chat/completions?q=1")),
+        ("groq", {"endpoint": "https://Corp.example:8443/llm"}, CHAT, ("https", "corp.example", 8443,
+         "/llm/chat/completions?q=1")),
         ("groq", {"endpoint": "http://localhost:11434/v1"}, "/models", ("http", "localhost", 11434, "/v1/models?q=1")),
         ("groq", {"endpoint": "http://[::1]/v1"}, "/models", ("http", "::1", 80, "/v1/models?q=1")),
-        ("groq", {"endpoint": "https://x.example/chat/completions"}, CHAT, ("https", "x.example", 443, "/openai/v1/chat/completions?q=1")),
-        ("mine", {"endpoint": "https://x.example/v9/chat/completions"}, CHAT, ("https", "x.example", 443, "/v9/chat/completions?q=1")),
+        ("groq", {"endpoint": "https://x.example/chat/completions"}, CHAT, ("https", "x.example", 443,
+         "/openai/v1/chat/completions?q=1")),
+        ("mine", {"endpoint": "https://x.example/v9/chat/completions"}, CHAT, ("https", "x.example", 443,
+         "/v9/chat/completions?q=1")),
     ],
 )  # fmt: skip
 def test_direct(name, fields, path, expected):
@@ -61,7 +64,8 @@ def test_direct(name, fields, path, expected):
          "/v1/acct/main/custom-mine/v9/embeddings"),
         ("groq", {"gatewayEndpoint": "https://gateway.ai.cloudflare.com/v1/{account}/main/groq"}, CHAT, "gateway",
          "/v1/acct/main/groq/chat/completions"),
-        ("groq", {"gatewayEndpoint": "https://gateway.ai.cloudflare.com/v1/{account}/main/groq"}, "/embeddings", "gateway",
+        ("groq", {"gatewayEndpoint": "https://gateway.ai.cloudflare.com/v1/{account}/main/groq"}, "/embeddings",
+         "gateway",
          "/v1/acct/main/groq/embeddings"),
     ],
 )  # fmt: skip

@@ -27,7 +27,8 @@ class Held:
 
 
 def connect_flow(host: str, port: int = 443, *headers: tuple[bytes, bytes]):
-    request = http.Request(host, port, b"CONNECT", b"", f"{host}:{port}".encode(), b"", b"HTTP/1.1", http.Headers(headers),
+    request = http.Request(host, port, b"CONNECT", b"", f"{host}:{port}".encode(), b"", b"HTTP/1.1",
+    http.Headers(headers),
                            b"", None, 0.0, 0.0)  # fmt: skip
     flow = tflow.tflow(req=request)
     flow.client_conn.proxy_mode = mode_specs.ProxyMode.parse("regular")
@@ -123,7 +124,10 @@ def test_the_client_hello_inside_a_tunnel(resolved, host, unread):
 @pytest.mark.parametrize(
     ("mode", "sni", "settings", "unread", "approved"),
     [
-        ("regular", "example.com", "", False, False),
+        ("regular", None, "", False, False),  # TLS to our own listener
+        ("regular", "localhost", "", False, False),
+        ("regular", "example.com", "", True, False),  # no certificate of ours for names of others
+        ("regular", "api.openai.com", "", True, False),
         ("transparent", "api.openai.com", "", False, False),
         ("transparent", "API.openai.com.", "", False, False),
         ("transparent", "example.com", "", True, True),

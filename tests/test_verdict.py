@@ -52,7 +52,8 @@ def test_each_attempt_has_its_key(attempt, key):
         ("/groq/v1/chat/completions", world(), "alice → groq · model cheap · key #1 …0001"),
         ("/groq/v1/chat/completions", through_gateway(),
          "alice → groq via compat gateway · model cheap → groq/cheap · key #1 …0001"),
-        ("/anthropic/v1/messages", through_gateway(), "alice → anthropic via native gateway · model cheap · key #1 …0001"),
+        ("/anthropic/v1/messages", through_gateway(),
+         "alice → anthropic via native gateway · model cheap · key #1 …0001"),
     ],
 )  # fmt: skip
 def test_story(path, made, story):

@@ -10,8 +10,6 @@ from tests.client import raw
 from tests.proxy import KEY, RunningProxy
 
 pytestmark = pytest.mark.e2e
-QUOTED = pytest.mark.xfail(strict=True, reason="P10, P11: mitmproxy quotes the unreadable answer, and we its message")
-REASON = pytest.mark.xfail(strict=True, reason="P11: the reason phrase is not looked at")
 ANSWERS = [
     b"HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n%b",
     b"HTTP/1.1 200 OK\r\nX-Echo: %b\r\nContent-Length: 0\r\n\r\n",
@@ -19,16 +17,16 @@ ANSWERS = [
     b"HTTP/1.1 200 OK\r\n%b\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n%b\r\n\r\n",
     b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/?%b\r\nContent-Length: 0\r\n\r\n",
-    pytest.param(b"HTTP/1.1 100 %b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", marks=REASON),
-    pytest.param(b"HTTP/1.1 500 %b\r\nContent-Length: 0\r\n\r\n", marks=REASON),
-    pytest.param(b"%b\r\n\r\n", marks=QUOTED),
-    pytest.param(b"HTTP/1.1 %b\r\n\r\n", marks=QUOTED),
-    pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n", marks=QUOTED),
-    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n", marks=QUOTED),
-    pytest.param(b"HTTP/1.1 200 OK\r\n%k : x\r\nContent-Length: 0\r\n\r\n", marks=QUOTED),
-    pytest.param(b"HTTP/1.1 200 OK\r\n%k: x\r\nContent-Length: 0\r\n\r\n", marks=QUOTED),
-    pytest.param(b"HTTP/1.1 200 OK\r\n%k\r\n\r\n", marks=QUOTED),
-    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n", marks=QUOTED),
+    b"HTTP/1.1 100 %b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 500 %b\r\nContent-Length: 0\r\n\r\n",
+    b"%b\r\n\r\n",
+    b"HTTP/1.1 %b\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n%k : x\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n%k: x\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n%k\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n",
 ]
 
 
@@ -44,7 +42,9 @@ class TestEcho(Attacked):
         with raw(proxy) as client:
             client.sock.settimeout(1)
             try:
-                client.send(head("GET /mistral/v1/models HTTP/1.1", "Connection: close", host=f"127.0.0.1:{proxy.port}")).to_end()
+                client.send(
+                    head("GET /mistral/v1/models HTTP/1.1", "Connection: close", host=f"127.0.0.1:{proxy.port}")
+                ).to_end()
             except TimeoutError:
                 pass
         assert KEY.encode() not in client.received

@@ -25,7 +25,12 @@ MIB = 2**20
 
 
 def post(
-    proxy: RunningProxy, body: bytes, kind: str | None = JSON, coding: str | None = None, token: str = TOKEN, to: str = CHAT_TARGET
+    proxy: RunningProxy,
+    body: bytes,
+    kind: str | None = JSON,
+    coding: str | None = None,
+    token: str = TOKEN,
+    to: str = CHAT_TARGET,
 ) -> Reply:
     headers = [("Authorization", f"Bearer {token}")]
     headers += [("Content-Type", kind)] if kind else []
@@ -63,7 +68,9 @@ class TestAmbiguous(Attacked):
             b'{"model":{"model":"a"},"model":"b"}',
         ],
     )
-    @pytest.mark.parametrize("kind", [JSON, "application/json; charset=utf-8", "APPLICATION/JSON", "a/b+json", "text/plain", None])
+    @pytest.mark.parametrize(
+        "kind", [JSON, "application/json; charset=utf-8", "APPLICATION/JSON", "a/b+json", "text/plain", None]
+    )
     def test_duplicates(self, proxy: RunningProxy, provider: FakeProvider, body: bytes, kind: str | None) -> None:
         reply = post(proxy, body, kind)
         refused(reply, 400, reply.reason)
@@ -206,7 +213,9 @@ class TestLimitedUser(Attacked):
     )  # fmt: skip
     def test_two_models_in_a_form(self, proxy: RunningProxy, provider: FakeProvider, parts: list[bytes]) -> None:
         values = (b"gpt-4o", b"o3")
-        body = b"".join(b"--b\r\nContent-Disposition: %s\r\n\r\n%s\r\n" % pair for pair in zip(parts, values, strict=True))
+        body = b"".join(
+            b"--b\r\nContent-Disposition: %s\r\n\r\n%s\r\n" % pair for pair in zip(parts, values, strict=True)
+        )
         reply = post(proxy, body + b"--b--\r\n", "multipart/form-data; boundary=b", token=LIMITED)
         refused(reply, reply.status, reply.reason)
         assert_unreached(provider)

@@ -8,7 +8,19 @@ from collections.abc import Iterator
 import pytest
 
 from tests.attacks.tools import (
-    BODY, CHAT_TARGET, DECOY, H2, MISTRAL, OPENAI, Evil, answer, assert_unreached, head, post, refused, resolver,
+    BODY,
+    CHAT_TARGET,
+    DECOY,
+    H2,
+    MISTRAL,
+    OPENAI,
+    Evil,
+    answer,
+    assert_unreached,
+    head,
+    post,
+    refused,
+    resolver,
 )  # fmt: skip
 from tests.client import over_tls, raw, tunnel
 from tests.provider import FakeProvider

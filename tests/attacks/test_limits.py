@@ -41,7 +41,11 @@ def peak() -> int:
 class TestHeads(Attacked):
     @pytest.mark.parametrize(
         "size_of",
-        [lambda n: ["X-A: " + "a" * n], lambda n: ["X-" + "a" * n + ": b"], lambda n: ["X-A: " + "a" * 990] * (n // 997 + 1)],
+        [
+            lambda n: ["X-A: " + "a" * n],
+            lambda n: ["X-" + "a" * n + ": b"],
+            lambda n: ["X-A: " + "a" * 990] * (n // 997 + 1),
+        ],
         ids=["value", "name", "many"],
     )
     def test_oversized(self, proxy: RunningProxy, provider: FakeProvider, size_of) -> None:

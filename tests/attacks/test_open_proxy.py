@@ -8,7 +8,17 @@ import pytest
 
 from tests.attacks.conftest import Attacked
 from tests.attacks.tools import (
-    CHAT_TARGET, DECOY, H2, OPENAI, Evil, answer, assert_unreached, head, post, refused, resolver,
+    CHAT_TARGET,
+    DECOY,
+    H2,
+    OPENAI,
+    Evil,
+    answer,
+    assert_unreached,
+    head,
+    post,
+    refused,
+    resolver,
 )  # fmt: skip
 from tests.client import CHAT, over_tls, raw, send, tunnel
 from tests.provider import FakeProvider
@@ -21,9 +31,13 @@ ALLOW = "allow_networks: [127.0.0.3/32]\n"  # so that a tunnel to the attacker's
 
 
 class TestByDefault(Attacked):
-    @pytest.mark.parametrize("token", [None, DECOY, "", "sk-1234567890", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\xff" * 20])
+    @pytest.mark.parametrize(
+        "token", [None, DECOY, "", "sk-1234567890", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\xff" * 20]
+    )
     @pytest.mark.parametrize("way", ["base URL", "tunnel", "http2", "absolute", "x-host-final"])
-    def test_provider_without_a_token(self, proxy: RunningProxy, provider: FakeProvider, way: str, token: str | None) -> None:
+    def test_provider_without_a_token(
+        self, proxy: RunningProxy, provider: FakeProvider, way: str, token: str | None
+    ) -> None:
         before = provider.connections
         own = f"127.0.0.1:{proxy.port}"
         credential = [] if token is None else [b"Authorization: Bearer " + token.encode("latin-1")]
@@ -34,7 +48,9 @@ class TestByDefault(Attacked):
                     reply = h2_client.request(*fields, replaced=("authorization",))
                 assert reply.status in ((401,) if token is None else (403, 0))
             else:
-                client = over_tls(tunnel(proxy, f"{OPENAI}:443"), proxy.tls(), OPENAI) if way == "tunnel" else raw(proxy)
+                client = (
+                    over_tls(tunnel(proxy, f"{OPENAI}:443"), proxy.tls(), OPENAI) if way == "tunnel" else raw(proxy)
+                )
                 target = {"base URL": CHAT_TARGET, "absolute": f"http://{OPENAI}{V1}"}.get(way, V1)
                 extra = [f"X-Host-Final: {OPENAI}"] if way == "x-host-final" else []
                 host = own if way in ("base URL", "x-host-final") else OPENAI
@@ -53,7 +69,9 @@ class TestByDefault(Attacked):
                         assert b"unknown_token" in client.received
         assert asked == []
 
-    @pytest.mark.parametrize("target", ["http://evil.example/", "http://evil.example:25/", "https://evil.example/", "ftp://evil.example/"])
+    @pytest.mark.parametrize(
+        "target", ["http://evil.example/", "http://evil.example:25/", "https://evil.example/", "ftp://evil.example/"]
+    )
     def test_plain_requests_to_others(self, proxy: RunningProxy, evil: Evil, target: str) -> None:
         authority = target.split("/")[2]
         with resolver(proxy, NAMES) as asked, raw(proxy) as client:
@@ -68,9 +86,10 @@ class TestInsideABlindTunnel(Attacked):
 
     names = NAMES
     settings = ALLOW
+
     def test_tls_gets_through(self, proxy: RunningProxy, evil: Evil) -> None:
         opened = tunnel(proxy, f"evil.example:{evil.port}")
-        with pytest.raises(OSError, match="(?i)ssl"), over_tls(opened, proxy.tls(), "evil.example"):
+        with pytest.raises(OSError, match=r"(?i)ssl"), over_tls(opened, proxy.tls(), "evil.example"):
             pass
         assert evil.received.startswith(b"\x16\x03")
 
@@ -139,7 +158,11 @@ class TestOpenBindWithTunnels(Attacked):
 
     @pytest.mark.parametrize(
         ("credentials", "status"),
-        [("", b"407"), (f"Authorization: Bearer {TOKEN}\r\n", b"407"), (f"Proxy-Authorization: Bearer {DECOY}\r\n", b"403")],
+        [
+            ("", b"407"),
+            (f"Authorization: Bearer {TOKEN}\r\n", b"407"),
+            (f"Proxy-Authorization: Bearer {DECOY}\r\n", b"403"),
+        ],
     )
     def test_for_nobody(self, proxy: RunningProxy, evil: Evil, credentials: str, status: bytes) -> None:
         with tunnel(proxy, f"evil.example:{evil.port}", credentials) as client:
@@ -148,7 +171,7 @@ class TestOpenBindWithTunnels(Attacked):
 
     def test_for_users(self, proxy: RunningProxy, evil: Evil) -> None:
         opened = tunnel(proxy, f"evil.example:{evil.port}", f"Proxy-Authorization: Bearer {TOKEN}\r\n")
-        with pytest.raises(OSError, match="(?i)ssl"), over_tls(opened, proxy.tls(), "evil.example"):
+        with pytest.raises(OSError, match=r"(?i)ssl"), over_tls(opened, proxy.tls(), "evil.example"):
             pass
         assert evil.received.startswith(b"\x16\x03")
 
@@ -160,7 +183,6 @@ class TestOpenSocks(Attacked):
     mode = "socks5@0.0.0.0:0"
     settings = ALLOW + "unmatched: tunnel\n"
 
-    @pytest.mark.xfail(strict=True, reason="P5: socks5 on a non-loopback bind tunnels for anybody with unmatched: tunnel")
     def test_for_nobody(self, proxy: RunningProxy, evil: Evil) -> None:
         with raw(proxy) as client:
             client.send(b"\5\1\0").until(b"\5\0")

@@ -36,12 +36,9 @@ def reason(flow: http.HTTPFlow) -> str | None:
     return flow.response.headers.get("x-mitmvault-reason")
 
 
-LOST = "P19, P7: a replay is sent without content-length: the body is lost, or the next request on the connection"
-
-
-@pytest.mark.xfail(strict=True, reason=LOST)
 @pytest.mark.parametrize(
-    ("target", "via"), [(CHAT_TARGET, None), (V1, OPENAI), ("/groq/v1/chat/completions?a=1", None), ("/mine/v1/chat/completions", None)]
+    ("target", "via"),
+    [(CHAT_TARGET, None), (V1, OPENAI), ("/groq/v1/chat/completions?a=1", None), ("/mine/v1/chat/completions", None)],
 )
 def test_the_same_again(proxy: RunningProxy, provider: FakeProvider, target: str, via: str | None) -> None:
     done = replay(proxy, flow_of(proxy, target, via))
@@ -62,7 +59,6 @@ def test_without_a_body(proxy: RunningProxy, provider: FakeProvider) -> None:
     assert second.headers_named("authorization") == [f"Bearer {KEY}"]
 
 
-@pytest.mark.xfail(strict=True, reason="P19: X-Host-Final is gone from the flow, so that its replay is routed otherwise")
 @pytest.mark.parametrize("target", [V1, "/openai/v1/chat/completions"])
 def test_the_same_again_with_x_host_final(proxy: RunningProxy, provider: FakeProvider, target: str) -> None:
     headers = {"X-Host-Final": "api.groq.com"}
@@ -106,8 +102,7 @@ def headers(**values: str) -> Callable[[http.HTTPFlow], None]:
     [lambda evil: to(evil.address, evil.port), lambda evil: headers(host=f"{evil.address}:{evil.port}"),
      lambda evil: headers(x_host_final="evil.example"), lambda evil: headers(x_host_final=f"{evil.address}:{evil.port}"),
      lambda evil: lambda flow: setattr(flow.request, "path", f"http://{evil.address}:{evil.port}/v1"),
-     pytest.param(lambda evil: lambda flow: setattr(flow.request, "authority", f"{evil.address}:{evil.port}"),
-                  marks=pytest.mark.xfail(strict=True, reason="P2: the authority of the flow is sent in the request line")),
+     lambda evil: lambda flow: setattr(flow.request, "authority", f"{evil.address}:{evil.port}"),
      lambda evil: lambda flow: setattr(flow.request, "url", f"http://{evil.address}:{evil.port}/v1")],
     ids=["host", "host header", "x-host-final", "x-host-final 2", "path", "authority", "url"],
 )  # fmt: skip

@@ -6,7 +6,19 @@ import pytest
 from mitmproxy import exceptions
 
 from tests.attacks.tools import (
-    BODY, CHAT_TARGET, DECOY, H2, MISTRAL, Evil, answer, assert_clean, broken_on_11, head, post, refused, statuses,
+    BODY,
+    CHAT_TARGET,
+    DECOY,
+    H2,
+    MISTRAL,
+    Evil,
+    answer,
+    assert_clean,
+    broken_on_11,
+    head,
+    post,
+    refused,
+    statuses,
 )  # fmt: skip
 from tests.client import Reply, raw
 from tests.provider import FakeProvider
@@ -25,7 +37,6 @@ def to_wire(proxy: RunningProxy, request: bytes) -> Reply:
 
 def own(proxy: RunningProxy) -> str:
     return f"127.0.0.1:{proxy.port}"
-
 
 
 @pytest.mark.parametrize(
@@ -220,7 +231,9 @@ def test_http2_body_without_a_length(proxy: RunningProxy, wire: Evil, media: str
         client.client.sock.settimeout(1)
         client.request(("content-type", media), body=body, replaced=("content-type", "content-length"))
     sent = wire.received.lower()
-    assert not sent or b"\r\ncontent-length: %d\r\n" % len(body) in sent or b"\r\ntransfer-encoding: chunked\r\n" in sent
+    assert (
+        not sent or b"\r\ncontent-length: %d\r\n" % len(body) in sent or b"\r\ntransfer-encoding: chunked\r\n" in sent
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,20 @@ from mitmvault.core.secret import Secret
 from mitmvault.core.verdict import Permit
 from tests.attacks.conftest import providers
 from tests.attacks.tools import (
-    BODY, BOB, CHAT_TARGET, DECOY, H2, MISTRAL, OPENAI, SECRETS, Evil, answer, assert_clean, head, post, resolver,
+    BOB,
+    BODY,
+    CHAT_TARGET,
+    DECOY,
+    H2,
+    MISTRAL,
+    OPENAI,
+    SECRETS,
+    Evil,
+    answer,
+    assert_clean,
+    head,
+    post,
+    resolver,
 )  # fmt: skip
 from tests.client import BEARER, CHAT, raw, send, tunnel
 from tests.leaks import leaks
@@ -55,7 +68,9 @@ def test_log_injection(proxy: RunningProxy, provider: FakeProvider, place: str, 
         target = {"path": f"/openai/v1/x{percent}", "query": f"{CHAT_TARGET}?a={percent}"}.get(place, CHAT_TARGET)
         send(proxy, target, body)
     else:
-        line = f"{text.replace(' ', '_')} {CHAT_TARGET} HTTP/1.1" if place == "method" else f"GET {CHAT_TARGET} HTTP/1.1"
+        line = (
+            f"{text.replace(' ', '_')} {CHAT_TARGET} HTTP/1.1" if place == "method" else f"GET {CHAT_TARGET} HTTP/1.1"
+        )
         name = "User-Agent" if place == "user-agent" else "X-A"
         with raw(proxy) as client:
             client.sock.settimeout(2)
@@ -75,8 +90,6 @@ def test_log_injection_by_connect(proxy: RunningProxy, end: str, authority: str)
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r", "\0"])
-@pytest.mark.xfail(strict=True, reason="P10, P16: mitmproxy quotes what h2 does not like: raw line ends, and any token (12)"
-                   " - or the field is sent on (11)")  # fmt: skip
 def test_log_injection_by_http2(proxy: RunningProxy, wire: Evil, end: str) -> None:
     before = len(proxy.recorder.handler.lines)
     canary = f"canary-{ord(end[0])}-in-http2"
@@ -117,13 +130,17 @@ def test_unreadable_requests_are_not_quoted(proxy: RunningProxy, request_bytes: 
     assert canary.decode() not in proxy.recorder.log_text()
 
 
-@pytest.mark.parametrize("line", ["canary-as-a-name {}: x", "Content-Length: canary-as-a-length", "Transfer-Encoding: canary-as-a-te"])
+@pytest.mark.parametrize(
+    "line", ["canary-as-a-name {}: x", "Content-Length: canary-as-a-length", "Transfer-Encoding: canary-as-a-te"]
+)
 def test_error_texts_do_not_quote(proxy: RunningProxy, line: str) -> None:
     with raw(proxy) as client:
         reply = answer(client.send(post(line.format(""), host=own(proxy))))
     assert reply.status == 400
     assert "canary-as-a-length" not in reply.body.decode() and "canary-as-a-te" not in reply.body.decode()
-    assert "validate_inbound_headers" not in reply.body.decode() or pytest.xfail("the text advises to disable our safety")
+    assert "validate_inbound_headers" not in reply.body.decode() or pytest.xfail(
+        "the text advises to disable our safety"
+    )
 
 
 def test_every_spelling(proxy: RunningProxy, provider: FakeProvider) -> None:
@@ -140,7 +157,15 @@ def test_every_spelling(proxy: RunningProxy, provider: FakeProvider) -> None:
 def test_values(proxy: RunningProxy, provider: FakeProvider, wire: Evil) -> None:
     """What holds a secret does not show it, whichever way it is printed, copied or serialised."""
     world = proxy.addon("keeper").current
-    held = [Secret(KEY), world, world.vault, world.users, world.providers, world.settings, next(iter(world.providers.values()))]
+    held = [
+        Secret(KEY),
+        world,
+        world.vault,
+        world.users,
+        world.providers,
+        world.settings,
+        next(iter(world.providers.values())),
+    ]
     for value in held:
         shown = f"{value} {value!r} {[value]!r} {value!s} {vars(value) if hasattr(value, '__dict__') else ''}"
         assert not [secret for secret in SECRETS if secret in shown], type(value)
@@ -182,7 +207,7 @@ def test_permit(proxy: RunningProxy) -> None:
     ],
 )
 def test_tracebacks(fails) -> None:
-    with pytest.raises(Exception) as caught:  # noqa: B017, PT011
+    with pytest.raises(Exception) as caught:
         fails()
     text = "".join(traceback.format_exception(caught.value))
     chain, seen = caught.value, []

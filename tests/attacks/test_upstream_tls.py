@@ -57,7 +57,9 @@ def certificate(path: Path, *names: x509.GeneralName, expires: datetime.timedelt
         ((x509.DNSName("localhost.evil.example"), x509.DNSName("*")), DAY, True, "localhost", 502),
     ],
 )
-def test_certificates(tmp_path: Path, names: tuple, expires: datetime.timedelta, trusted: bool, host: str, status: int) -> None:
+def test_certificates(
+    tmp_path: Path, names: tuple, expires: datetime.timedelta, trusted: bool, host: str, status: int
+) -> None:
     files = certificate(tmp_path, *names, expires=expires)
     options = {"ssl_verify_upstream_trusted_ca": files[0]} if trusted else {}
     with FakeProvider(tls=files) as provider:
@@ -97,7 +99,9 @@ def test_unsafe_options_at_start(tmp_path: Path, options: dict) -> None:
 
 class TestAtRunTime:
     @pytest.fixture(scope="class")
-    def proxy(self, provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+    def proxy(
+        self, provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[RunningProxy]:
         vault = {"openai": {"endpoint": f"{provider_of_module.url}/v1", "keys": [key()]}}
         with RunningProxy(tmp_path_factory.mktemp("home"), vault) as running:
             yield running

@@ -36,10 +36,14 @@ def head(*lines: str | bytes, token: str | None = TOKEN, host: str | None = None
     return b"\r\n".join([first, *fixed, *more, b"", b""])
 
 
-def post(*more: str | bytes, host: str, body: bytes = BODY, target: str = CHAT_TARGET, token: str | None = TOKEN) -> bytes:
+def post(
+    *more: str | bytes, host: str, body: bytes = BODY, target: str = CHAT_TARGET, token: str | None = TOKEN
+) -> bytes:
     """A whole chat request."""
     length = f"Content-Length: {len(body)}"
-    return head(f"POST {target} HTTP/1.1", "Content-Type: application/json", length, *more, host=host, token=token) + body
+    return (
+        head(f"POST {target} HTTP/1.1", "Content-Type: application/json", length, *more, host=host, token=token) + body
+    )
 
 
 def answer(client: Raw, method: str = "POST") -> Reply:
@@ -129,7 +133,7 @@ class Evil:
 
 
 @contextmanager
-def resolver(proxy: RunningProxy, names: Mapping[str, Iterable[str]] = {}) -> Iterator[list[str]]:  # noqa: B006
+def resolver(proxy: RunningProxy, names: Mapping[str, Iterable[str]] = {}) -> Iterator[list[str]]:
     """Inside the proxy, the DNS is ours. Each look-up takes the name's next address, the last one stays.
 
     Yields the names that were looked up; unknown names do not exist.

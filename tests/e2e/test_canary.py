@@ -375,9 +375,6 @@ def found_in(data: bytes) -> set[str]:
     return {leak.partition(",")[0] for leak in leaks(SECRETS, data)}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="MendedStream._refusal and flow.error quote mitmproxy's text, which quotes the header"
-)
 def test_an_invalid_header_is_not_quoted(provider: FakeProvider, tmp_path: Path) -> None:
     with RunningProxy(tmp_path / "home", providers(provider.url), users=USERS) as proxy:
         with raw(proxy) as client:

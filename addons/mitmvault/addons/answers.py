@@ -26,7 +26,7 @@ class Answers:
         if permit is None or response is None or response.status_code == _SWITCHING_PROTOCOLS:
             return
         try:
-            echo.mask_headers(permit, response)
+            echo.mask_head(permit, response)
             if _leads_away(permit, response):
                 text = f"{permit.provider} answered with a redirect to another host, which mitmvault does not follow."
                 _hold_back(flow, response, answer(Refusal("upstream_redirect", text, permit.dialect)))
@@ -41,6 +41,12 @@ class Answers:
         """What was held back had no body: now it has ours."""
         if flow.metadata.get(_HELD) == "whole" and flow.response and not flow.response.raw_content:
             flow.response.raw_content = flow.metadata["mitmvault_answer"].encode()
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """mitmproxy's text may quote an answer that it could not read."""
+        permit = permits.of(flow.request)
+        if permit and flow.error:
+            flow.error.msg = echo.mask_text(permit, flow.error.msg)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Keep the newest message only: mitmproxy would keep them all, for hours of audio."""

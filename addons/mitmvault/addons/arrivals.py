@@ -46,6 +46,8 @@ def remember(flow: http.HTTPFlow, arrival: Arrival, user: User) -> None:
         "authority": min(arrival.authorities),
     }
     seen |= {"target": stripped_target(arrival.target), "listener": list(arrival.listener)}
+    if host_final := arrival.value("x-host-final"):
+        seen["host_final"] = host_final
     flow.metadata[_REPLAYED] = seen
     flow.metadata["mitmvault_user"] = user.name
 
@@ -58,8 +60,10 @@ def replayed_user(flow: http.HTTPFlow) -> str | None:
 def arrival_of_replay(flow: http.HTTPFlow, user: User) -> Arrival:
     """The arrival of the flow's first life, with the method and headers it has now, vouched for by its user."""
     seen = flow.metadata[_REPLAYED]
-    fixed = ("host", "content-length", *CARRIERS)
+    fixed = ("host", "content-length", "x-host-final", *CARRIERS)
     kept = tuple((k, v) for k, v in flow.request.headers.items(multi=True) if k.lower() not in fixed)
+    if "host_final" in seen:
+        kept += (("X-Host-Final", seen["host_final"]),)
     return Arrival(
         way=Way(seen["way"]), method=flow.request.method, scheme=seen["scheme"], host=seen["host"], port=seen["port"],
         target=seen["target"], headers=kept, authority=seen["authority"],

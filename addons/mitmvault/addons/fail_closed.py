@@ -14,6 +14,7 @@ from typing import Any
 
 from mitmproxy import http
 
+from mitmvault.addons.arrivals import hide
 from mitmvault.core.refusal import Refusal, answer
 from mitmvault.wire import permits
 from mitmvault.wire.stream import response_of
@@ -37,6 +38,7 @@ def fail_closed(hook: Callable[..., Any]) -> Callable[..., Any]:
 
     def closed(flow: http.HTTPFlow, error: Exception) -> None:
         report(hook.__qualname__, error)
+        hide(flow.request)
         refuse(flow, Refusal("internal_error", "mitmvault failed while it handled this request; nothing was sent."))
 
     if inspect.iscoroutinefunction(hook):

@@ -52,7 +52,8 @@ class Gate:
         original = arrival_of(flow, self.tunnels.has(flow.client_conn), None)
         hide(flow.request)
         permits.detach(flow.request)
-        if flow.error:  # not valid HTTP; mitmproxy answers
+        if flow.error:  # not valid HTTP; mitmproxy answers, and would quote it
+            flow.error.msg = "The request is not valid HTTP."
             return
         if has_false_version(flow):
             refuse(

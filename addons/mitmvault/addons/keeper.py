@@ -40,6 +40,7 @@ class Keeper:
         self._world: World | None = None
         self._seen: Signature = ()
         self._lock: asyncio.Lock | None = None
+        self._trusting = False  # is upstream_ca in force?
 
     def running(self) -> None:
         """Load everything once. What is wrong now keeps mitmproxy from starting."""
@@ -48,8 +49,9 @@ class Keeper:
         try:
             ensure(self.home, os.environ)
             self._seen = self._signature()
-            self._world = self._load()
-            self._apply(self._world.settings)
+            world = self._load()
+            self._apply(world.settings)
+            self._world = world
         except (HomeError, ValueError, OSError) as error:
             logger.error("mitmvault cannot start: %s", error)
             raise exceptions.OptionsError(str(error)) from None
@@ -71,10 +73,13 @@ class Keeper:
         if signature == self._seen:  # another request has done it
             return
         try:
-            self._world = await asyncio.to_thread(self._load)
-            self._apply(self._world.settings)
+            world = await asyncio.to_thread(self._load)
+            self._apply(world.settings)
+            self._world = world
         except (HomeError, ValueError, OSError) as error:
             logger.error("a changed file is not used, the previous one stays in force: %s", error)
+        except Exception as error:  # a bug of ours; its text may quote the file
+            logger.error("a changed file is not used, the previous one stays in force: %s", type(error).__name__)
         else:
             logger.warning("reloaded: vault and users of %s are in force", self.home.path)
         self._seen = signature  # only now: until then, every request waits for the new world
@@ -97,8 +102,10 @@ class Keeper:
     def _apply(self, wanted: settings.Settings) -> None:
         """Settings that are mitmproxy's to obey."""
         limits.set_idle_timeout(wanted.idle_timeout)
-        if wanted.upstream_ca:
-            ctx.options.update(ssl_verify_upstream_trusted_ca=str(trust.bundle(self.home, wanted.upstream_ca)))
+        ours = str(trust.bundle(self.home, wanted.upstream_ca)) if wanted.upstream_ca else None
+        if ours or self._trusting:  # what was set on mitmproxy's own command line stays, unless we replaced it
+            ctx.options.update(ssl_verify_upstream_trusted_ca=ours)
+        self._trusting = ours is not None
 
     def _own_ports(self) -> Iterator[int]:
         """What this process serves beside the proxy: never a destination for clients."""

@@ -13,6 +13,7 @@ from mitmproxy import ctx, hooks
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.tasks import spawn
 from mitmvault.home import state
+from mitmvault.wire import modes
 
 logger = logging.getLogger(__name__)
 _POLL = 0.02  # seconds; mitmproxy has no event for "listens"
@@ -44,6 +45,7 @@ class Presence:
 
     async def _announce(self) -> None:
         proxyserver = ctx.master.addons.get("proxyserver")
+        await modes.listen_as_told(proxyserver)
         while not (found := proxyserver.listen_addrs()):
             await asyncio.sleep(_POLL)
         host, port = found[0][:2]

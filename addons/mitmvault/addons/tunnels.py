@@ -12,7 +12,7 @@ from mitmvault.addons.arrivals import arrival_of, hide
 from mitmvault.addons.fail_closed import fail_closed, refuse, report
 from mitmvault.addons.keeper import Keeper
 from mitmvault.core.hostnames import normal
-from mitmvault.core.place import Passage, Tunnel, tunnel
+from mitmvault.core.place import Passage, Tunnel, own_name, tunnel
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.users import User
 from mitmvault.core.world import World
@@ -64,15 +64,20 @@ class Tunnels:
         client = data.context.client
         if opened := self._open.get(client):
             return opened.passage is Passage.BLIND
-        if modes.is_regular(client):
-            return False  # TLS to our own listener
-        world = self.keeper.current
+        world, sni = self.keeper.current, data.client_hello.sni
+        if modes.is_regular(client):  # TLS to our own listener: a certificate for our own names, and no others
+            return bool(sni) and (world is None or not own_name(world, normal(sni or "")))
         return world is None or normal(data.client_hello.sni or "") not in world.hosts
 
     def _approve(self, data: tls.ClientHelloData) -> None:
         """Let the connection be dialled. Redirected traffic that the policy refuses is left without: it is cut."""
         world = self.keeper.current
-        if world and (data.context.client in self._open or world.tunnels_unmatched):
+        client = data.context.client
+        # Who comes by SOCKS has no proxy credentials of ours: nothing for them on an open bind.
+        redirected = not modes.is_regular(client) and (
+            world is None or world.loopback_bind or not modes.is_socks(client)
+        )
+        if world and (client in self._open or (redirected and world.tunnels_unmatched)):
             dial.approve_tunnel(data.context.server, world)
 
 

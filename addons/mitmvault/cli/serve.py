@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import os
 import signal
@@ -45,6 +46,8 @@ def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...]) -> None:
       mitmvault serve --web
       mitmvault serve --listen 0.0.0.0:8080 --home /srv/mitmvault
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # the stories are read live, through a pipe as well
     home = chosen_home()
     address = split_authority(listen, "http")
     if address is None or ":" not in listen:
@@ -57,8 +60,9 @@ def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...]) -> None:
     for path in started.created:
         click.echo(f"mitmvault: created {path}", err=True)
     vault = _check(home, *address)
-    for host, port in [address, *([("127.0.0.1", web_port)] if web else [])]:
-        _check_port(host, port)
+    _check_port(*address, "--listen")
+    if web:
+        _check_port("127.0.0.1", web_port, "--web-port")
     try:
         asyncio.run(_run(home, address, web_port if web else None, sets, _Banner(home, vault, console)))
     except KeyboardInterrupt:
@@ -101,17 +105,33 @@ def _check(home: Home, host: str, port: int) -> Vault:
     return vault
 
 
-def _check_port(host: str, port: int) -> None:
+def _check_port(host: str, port: int, option: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            hint = "stop the program that uses it, or choose another port with --listen"
+            hint = f"stop the program that uses it, or choose another port with {option}"
             raise click.ClickException(
                 f"cannot listen at {host}:{port}: {os.strerror(error.errno or 0)}; {hint}"
             ) from None
+
+
+def _check_options(opts: Any, sets: tuple[str, ...]) -> None:
+    """What the addons would refuse while mitmproxy starts, refused now, in one line."""
+    from mitmvault.addons.posture import KEPT
+
+    asked = {text.partition("=")[0] for text in sets}
+    for name, wanted, reason in KEPT:
+        if name in asked and getattr(opts, name) != wanted:
+            raise click.ClickException(f"mitmvault needs {name}={wanted}: {reason}")
+
+
+def _ignore_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """asyncio of Python 3.11.7 and 3.12.1 reports connections that are cancelled at the end as errors."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 async def _run(
@@ -147,10 +167,12 @@ async def _run(
         opts.set(*sets, defer=True)
     except (exceptions.OptionsError, ValueError) as error:
         raise click.ClickException(f"cannot set an option of mitmproxy: {error}") from None
+    _check_options(opts, sets)
     logging.getLogger().setLevel(logging.INFO)  # for mitmweb's event log; the terminal shows the stories alone
     for talkative in ("tornado", "asyncio", "urwid", "mitmproxy_rs"):  # as mitmproxy's own command lines do
         logging.getLogger(talkative).setLevel(logging.WARNING)
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_ignore_cancelled)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, master.shutdown)
     await master.run()

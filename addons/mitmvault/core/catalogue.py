@@ -165,9 +165,10 @@ def _known(shape: type, where: str, entry: Any) -> dict[str, Any]:
     return {key: readers[key](where, key, value) for key, value in entry.items()}
 
 
-def _check(where: str, key: str, right: object, wanted: str) -> None:
+def _check(where: str, key: str, right: object, wanted: str, value: Any = "") -> None:
     if not right:
-        raise CatalogueError(f"{where}.{key}: must be {wanted}")
+        given = f", not {value!r}" if value != "" else ""
+        raise CatalogueError(f"{where}.{key}: must be {wanted}{given}")
 
 
 def _text(where: str, key: str, value: Any) -> str:
@@ -189,7 +190,7 @@ def _name(where: str, key: str, value: Any) -> str:
 
 def _host(where: str, key: str, value: Any) -> str:
     right = isinstance(value, str) and value and normal(value) == value
-    _check(where, key, right, "a lower-case host name without scheme and port")
+    _check(where, key, right, "a lower-case host name without scheme and port", value)
     return str(value)
 
 
@@ -214,7 +215,7 @@ def _one_of(table: Iterable[str]) -> Reader:
     names = tuple(table)
 
     def read(where: str, key: str, value: Any) -> str:
-        _check(where, key, isinstance(value, str) and value in names, f"one of {', '.join(names)}")
+        _check(where, key, isinstance(value, str) and value in names, f"one of {', '.join(names)}", value)
         return str(value)
 
     return read

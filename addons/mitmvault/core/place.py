@@ -24,7 +24,8 @@ from mitmvault.core.world import Known, World
 def place(world: World, arrival: Arrival) -> Known | None:
     """The provider whose host the client named; None for our own. Raises Refusal for anything else."""
     host = _one_name(arrival)
-    if arrival.way is Way.LISTENER and _own_name(world, arrival, host):
+    if arrival.way is Way.LISTENER and _is_ours(world, arrival, host):
+        _check_origin(world, arrival)
         return None
     if arrival.way is Way.TRANSPARENT and not (arrival.tls and arrival.sni):
         raise Refusal("destination_refused", "Redirected traffic must be TLS with a server name (SNI).")
@@ -42,6 +43,11 @@ def is_own(world: World, arrival: Arrival) -> bool:
         return False
 
 
+def own_name(world: World, host: str) -> bool:
+    """Is this (in normal form) a name of ours that may stand in a certificate of the listener?"""
+    return networks.is_loopback(host) or any(host == name.partition(":")[0] for name in world.settings.names)
+
+
 def _one_name(arrival: Arrival) -> str:
     """The one host that all names agree on (rule 1)."""
     redirected = arrival.way is Way.TRANSPARENT  # its address is an IP that the client resolved
@@ -55,11 +61,20 @@ def _one_name(arrival: Arrival) -> str:
     return host
 
 
-def _own_name(world: World, arrival: Arrival, host: str) -> bool:
+def _is_ours(world: World, arrival: Arrival, host: str) -> bool:
     if world.settings.knows_name(host, arrival.port):
         return True
     own = networks.is_loopback(host) or host == normal(arrival.listener[0])
     return own and arrival.port == arrival.listener[1]
+
+
+def _check_origin(world: World, arrival: Arrival) -> None:
+    """A web page of somebody else's may not use us from a visitor's browser, unless the operator allows its origin."""
+    allowed = world.settings.allow_origins
+    for origin in arrival.values("origin"):
+        ours = split_authority(origin.partition("://")[2], arrival.scheme)
+        if "*" not in allowed and origin.lower() not in allowed and ours != (normal(arrival.host), arrival.port):
+            raise Refusal("origin_refused", "Requests from this web origin are not allowed (allow_origins).")
 
 
 def _not_served(host: str) -> Refusal:

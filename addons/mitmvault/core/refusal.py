@@ -21,6 +21,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "provider_not_allowed": (403, "permission"),
     "model_not_allowed": (403, "permission"),
     "destination_refused": (403, "permission"),
+    "origin_refused": (403, "permission"),
     "proxy_token_needed": (407, "authentication"),
     "not_found": (404, "not_found"),
     "no_provider": (400, "invalid"),

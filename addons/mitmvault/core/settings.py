@@ -32,6 +32,7 @@ class Settings:
     unmatched: str | None = None  # tunnel | refuse; None: tunnel TLS on a loopback bind, refuse elsewhere
     allow_networks: tuple[Network, ...] = ()  # private networks that clients may reach through a tunnel
     names: tuple[str, ...] = ()  # more names of this proxy, for base-URL clients: host or host:port
+    allow_origins: tuple[str, ...] = ()  # web origins whose pages may use the base URL; "*" is every one
     body_limit: int = 32 * 2**20  # bytes of a request body that are read before they are sent on
     idle_timeout: int = 1800  # seconds of silence after which a connection is closed; at least 600
     upstream_ca: str | None = None  # PEM file of authorities trusted for providers, beside the usual ones
@@ -83,6 +84,10 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _origins(key: str, value: Any) -> tuple[str, ...]:
+    return tuple(origin.lower().rstrip("/") for origin in _texts(key, value))
+
+
 def _texts(key: str, value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise SettingsError(f"{key}: must be a list of strings")
@@ -113,6 +118,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "unmatched": _unmatched,
     "allow_networks": _networks,
     "names": _names,
+    "allow_origins": _origins,
     "body_limit": _size,
     "idle_timeout": _seconds,
     "upstream_ca": _text,

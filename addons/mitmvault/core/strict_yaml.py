@@ -14,9 +14,11 @@ class _Strict(yaml.SafeLoader):
 def _mapping(loader: _Strict, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(problem="a key must be a text", problem_mark=key.start_mark)
         if key.value in seen:
             raise yaml.constructor.ConstructorError(problem="a key is there twice", problem_mark=key.start_mark)
-        seen.add(str(key.value))
+        seen.add(key.value)
     return loader.construct_mapping(node, deep=True)
 
 
@@ -30,5 +32,7 @@ def read_yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ValueError(f"not valid YAML{line}: {error.problem or error.context}") from None
+    except RecursionError:
+        raise ValueError("not valid YAML: nested too deeply") from None
     except yaml.YAMLError:
         raise ValueError("not valid YAML: it holds characters that YAML does not allow") from None

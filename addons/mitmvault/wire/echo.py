@@ -18,12 +18,21 @@ def secrets_of(permit: Permit) -> tuple[bytes, ...]:
     return tuple(credential.secret.reveal().encode() for credential in permit.credentials())
 
 
-def mask_headers(permit: Permit, response: http.Response) -> None:
-    """Blot the credentials out of the answer's header values."""
+def mask_head(permit: Permit, response: http.Response) -> None:
+    """Blot the credentials out of the answer's reason phrase and headers."""
     for secret in secrets_of(permit):
+        blot = b"*" * len(secret)
         fields = response.headers.fields
-        if any(secret in value for _, value in fields):
-            response.headers.fields = tuple((n, v.replace(secret, b"*" * len(secret))) for n, v in fields)
+        if any(secret in name or secret in value for name, value in fields):
+            response.headers.fields = tuple((n.replace(secret, blot), v.replace(secret, blot)) for n, v in fields)
+        response.data.reason = response.data.reason.replace(secret, blot)
+
+
+def mask_text(permit: Permit, text: str) -> str:
+    """Blot the credentials out of a message, such as one of mitmproxy's that quotes an unreadable answer."""
+    for secret in secrets_of(permit):
+        text = text.replace(secret.decode(), "*" * len(secret))
+    return text
 
 
 def body_filter(permit: Permit, response: http.Response) -> Callable[[bytes], list[bytes]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
+from mitmproxy import ctx
 from mitmproxy.connection import Client
 from mitmproxy.proxy import mode_specs
 
@@ -15,6 +18,21 @@ _WITH_LISTENER = ("regular", "socks5", "transparent")
 def is_regular(client: Client) -> bool:
     """Did this client come to our listener by itself, as to a proxy or a server?"""
     return isinstance(client.proxy_mode, mode_specs.RegularMode)
+
+
+def is_socks(client: Client) -> bool:
+    """Did this client come by SOCKS, naming its destination itself?"""
+    return isinstance(client.proxy_mode, mode_specs.Socks5Mode)
+
+
+async def listen_as_told(proxyserver: Any) -> None:
+    """Let mitmproxy listen where its options say now.
+
+    mitmproxy 12 loads scripts while it opens its listeners, and does not heed a mode that changes meanwhile.
+    """
+    while not proxyserver.is_running:
+        await asyncio.sleep(0.01)
+    await proxyserver.servers.update([mode_specs.ProxyMode.parse(spec) for spec in ctx.options.mode])
 
 
 def unserved(specs: Sequence[str]) -> list[str]:

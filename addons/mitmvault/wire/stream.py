@@ -21,6 +21,7 @@ from mitmproxy.proxy.layers.http import (
     HttpResponseHook,
     RequestData,
     RequestEndOfMessage,
+    RequestProtocolError,
     RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
@@ -30,7 +31,7 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from mitmvault.core.refusal import Answer, Refusal, answer
-from mitmvault.wire import compat, permits
+from mitmvault.wire import compat, echo, logs, permits
 
 Commands = Generator[Any, Any, None]
 _STOCK = layers.HttpStream
@@ -72,6 +73,10 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
 
     def _handle_event(self, event: Any) -> Commands:
         """Pass commands on, but turn an error page into a JSON answer (3)."""
+        if isinstance(event, RequestProtocolError):
+            event.message = logs.unquoted(event.message)
+        elif isinstance(event, ResponseProtocolError) and (permit := permits.of(self.flow.request)):
+            event.message = echo.mask_text(permit, event.message)
         commands = super()._handle_event(event)
         reply = None
         while True:
@@ -154,9 +159,10 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
         dialect = permit.dialect if permit else "openai"
         if refusal := getattr(event, "refusal", None):
             return refusal.speaking(dialect)
-        if compat.status_of(event.code) == 400:
-            return Refusal("bad_request", f"The request is not valid HTTP: {event.message}", dialect)
+        if compat.status_of(event.code) == 400:  # mitmproxy's text quotes headers, and advises to disable its check
+            return Refusal("bad_request", "The request is not valid HTTP: a header, its framing or its host.", dialect)
         where = f"{permit.provider} at {permit.target.authority}" if permit else "the provider"
+        message = echo.mask_text(permit, event.message) if permit else event.message
         if permit and self.flow.server_conn.timestamp_tcp_setup and not self.flow.server_conn.error:
-            return Refusal("upstream_failed", f"The connection to {where} failed: {event.message}", dialect)
-        return Refusal("upstream_unreachable", f"Cannot reach {where}: {event.message}", dialect)
+            return Refusal("upstream_failed", f"The connection to {where} failed: {message}", dialect)
+        return Refusal("upstream_unreachable", f"Cannot reach {where}: {message}", dialect)
