@@ -20,12 +20,12 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
+from tornado.web import Application, RequestHandler
+
 from mitmvault.local.dialects import Ask
 from mitmvault.local.endpoints import ANY_BASE, routes
 from mitmvault.local.exchange import Behaviour
 from mitmvault.local.loopback import LoopbackServer
-from tornado.web import Application, RequestHandler
-
 from tests.provider_extras import Anything, extra_routes
 from tests.provider_replies import Arrived, Headers, Raw, Reply, Stream, Whole
 

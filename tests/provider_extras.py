@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mitmvault.local.dialects import Ask
-from mitmvault.local.exchange import Behaviour, Exchange, Failure
 from tornado.routing import URLSpec
 from tornado.websocket import WebSocketHandler
+
+from mitmvault.local.dialects import Ask
+from mitmvault.local.exchange import Behaviour, Exchange, Failure
 
 
 class Transcription(Exchange):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
+
 from mitmvault.addons.answers import Answers
 from mitmvault.core.decide import decide
 from mitmvault.wire import permits
-
 from tests.worlds import JSON, PROVIDERS, arrival, bearer, chat, world
 
 KEY = PROVIDERS["groq"]["keys"][0]["key"]

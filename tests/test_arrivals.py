@@ -6,6 +6,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.proxy import mode_specs
 from mitmproxy.test import tflow
+
 from mitmvault.addons.arrivals import HIDDEN, arrival_of, arrival_of_replay, hide, remember, replayed_user
 from mitmvault.core.arrival import Way
 from mitmvault.core.users import User

@@ -6,10 +6,10 @@ import gzip
 import json
 
 import pytest
+
 from mitmvault.core import body as bodies
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.vault import checked
-
 from tests.worlds import arrival, chat
 
 FORM = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\ncheap\r\n--b--\r\n'

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from mitmvault.core.catalogue import Auth, CatalogueError, Gateway, load
 
+from mitmvault.core.catalogue import Auth, CatalogueError, Gateway, load
 from tests.worlds import CATALOGUE
 
 FULL = """

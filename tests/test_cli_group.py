@@ -5,6 +5,7 @@ import errno
 import click
 import pytest
 from click.testing import CliRunner
+
 from mitmvault.cli.group import LazyGroup
 from mitmvault.cli.options import common_options
 from mitmvault.core.openssl import SealError

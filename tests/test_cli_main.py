@@ -6,6 +6,7 @@ import sys
 import click
 import pytest
 from click.testing import CliRunner
+
 from mitmvault import __version__
 from mitmvault.cli.main import COMMANDS, cli
 

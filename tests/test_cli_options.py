@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+
 from mitmvault.cli.options import chosen, chosen_home, common_options
 
 

@@ -7,12 +7,12 @@ import socket
 import click
 import pytest
 from click.testing import CliRunner
+
 from mitmvault.cli import serve as module
 from mitmvault.cli.main import cli
 from mitmvault.core.secret import Secret
 from mitmvault.home import start, store
 from mitmvault.home.layout import Home
-
 from tests.worlds import PROVIDERS, USERS
 
 PASSWORD = "made-up-crypto-token"
@@ -122,18 +122,12 @@ def test_no_user_at_all(home):
 # --- what is wrong now ---
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the home's catalogue is checked alone: a clash with the shipped one is found by the keeper"
-)
 def test_a_clash_with_the_shipped_catalogue_is_one_sentence(home):
     home.catalogue.write_text("mine: {hosts: [api.groq.com]}")
     with pytest.raises(click.ClickException):
         module._check(home, "127.0.0.1", 8080)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="' Expired ' is expired for core.users, not here: the banner shows a token that is refused"
-)
 def test_expired_in_any_spelling(home):
     store.save_users_document(home, {"erin": {**USERS["erin"], "type": " Expired "}, "bob": USERS["bob"]})
     assert module._first_user(home)[0] == "bob"

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from mitmvault.cli import table
 
 ROW = ["[red]a[/red]", "b\x1b[31m\n\tc", "…é"]

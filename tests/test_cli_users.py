@@ -5,6 +5,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
+
 from mitmvault.cli.main import cli
 from mitmvault.core.users import User
 from mitmvault.home import store

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from click.testing import CliRunner
+
 from mitmvault.cli.main import cli
 from mitmvault.core.secret import Secret
 from mitmvault.home import start, store

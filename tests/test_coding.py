@@ -13,6 +13,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mitmvault.core.coding import CODINGS, decode, encode
 from mitmvault.core.refusal import Refusal
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers.http import ResponseProtocolError
+
 from mitmvault.wire import compat
 
 

@@ -7,11 +7,11 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from mitmvault.core.arrival import Way
 from mitmvault.core.decide import admit, decide, settle
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Admission, Permit
-
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, TOKENS, arrival, bearer, chat, intercepted, through_gateway, world
 
 WORLD = world()

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+
 from mitmvault.local.demo import Demo, DemoBehaviour
 from mitmvault.local.exchange import Exchange
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 
 TOKEN = "user-token-of-ronan-77"
 KEY = "sk-real-0123456789abcdef-a1f3"

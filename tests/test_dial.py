@@ -8,8 +8,8 @@ import socket
 import pytest
 from mitmproxy.connection import Server
 from mitmproxy.test import tflow
-from mitmvault.wire import dial, switch
 
+from mitmvault.wire import dial, switch
 from tests.worlds import world
 
 CLIENT = tflow.tclient_conn()

@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 import pytest
+
 from mitmvault.local.dialects import Answer, Ask, anthropic, count_tokens, dump, gemini, openai, pieces
 from mitmvault.local.dialects.common import prompt_text
 

@@ -1,6 +1,7 @@
 """The strict reader of JSON documents; the vectors of the vault and the users cover the refusals."""
 
 import pytest
+
 from mitmvault.core import document
 from mitmvault.core.document import DocumentError, dump, load, step
 

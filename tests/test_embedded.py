@@ -6,9 +6,9 @@ import asyncio
 from urllib.parse import urlsplit
 
 import pytest
+
 from mitmvault.addons.embedded import Embedded
 from mitmvault.addons.keeper import Keeper
-
 from tests.worlds import TOKENS, world
 
 

@@ -1,6 +1,7 @@
 """Endpoints: the vault's vectors hold the refusals; here are the corners of the rules."""
 
 import pytest
+
 from mitmvault.core.endpoint import problem
 
 

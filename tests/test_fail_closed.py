@@ -7,11 +7,11 @@ import json
 
 import pytest
 from mitmproxy.test import tflow
+
 from mitmvault.addons.fail_closed import fail_closed, refuse, report
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
 from mitmvault.wire import permits
-
 from tests.worlds import JSON, arrival, bearer, chat, world
 
 SECRET = "made-up-secret-0001"

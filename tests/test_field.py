@@ -1,6 +1,7 @@
 """One field, one type, or an error with its path."""
 
 import pytest
+
 from mitmvault.core.document import DocumentError
 from mitmvault.core.field import Field
 

@@ -5,6 +5,7 @@ import stat
 import threading
 
 import pytest
+
 from mitmvault.home import files
 from mitmvault.home.layout import HomeError
 

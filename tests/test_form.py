@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from mitmvault.core.form import check
 from mitmvault.core.refusal import Refusal
-
 from tests.worlds import arrival
 
 

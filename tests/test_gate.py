@@ -8,10 +8,10 @@ import json
 import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
+
 from mitmvault.addons.gate import Gate
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.wire import dial, permits
-
 from tests.test_tunnels import Held
 from tests.worlds import AIG_TOKEN, PROVIDERS, TOKENS, chat, through_gateway, world
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mitmvault.core.hostnames import normal, of_url_or_host, split_authority
 
 

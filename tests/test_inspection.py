@@ -6,6 +6,7 @@ import base64
 import json
 
 import pytest
+
 from mitmvault.local.inspection import BODY_LIMIT, inspect
 
 TOKEN = "ronan-T0k.en~1/2+x="

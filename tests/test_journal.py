@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from mitmproxy.test import tflow
+
 from mitmvault.addons.fail_closed import refuse
 from mitmvault.addons.journal import Journal, printable
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
 from mitmvault.wire import permits
-
 from tests.worlds import JSON, arrival, bearer, chat, world
 
 

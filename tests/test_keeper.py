@@ -8,12 +8,12 @@ import pytest
 from mitmproxy import exceptions
 from mitmproxy.addons import proxyserver
 from mitmproxy.test import taddons
+
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.posture import Posture
 from mitmvault.core.secret import Secret
 from mitmvault.home import store
 from mitmvault.home.layout import Home
-
 from tests.worlds import TOKENS, USERS
 
 PASSWORD = "made-up-crypto-token"

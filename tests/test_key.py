@@ -10,11 +10,11 @@ from mitmproxy.http import Headers, Request
 from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers.http import ReceiveHttp, RequestData, RequestHeaders
 from mitmproxy.test import taddons, tflow
+
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import key, permits, switch
-
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, TOKENS, arrival, bearer, chat, through_gateway, world
 
 KEY = PROVIDERS["openai"]["keys"][0]["key"]

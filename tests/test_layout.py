@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from mitmvault.home.layout import Home, HomeError
 
 

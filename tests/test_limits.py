@@ -8,6 +8,7 @@ from mitmproxy import options
 from mitmproxy.addons import proxyserver
 from mitmproxy.proxy import context, server
 from mitmproxy.test import taddons, tflow
+
 from mitmvault.wire import limits
 
 

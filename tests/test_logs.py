@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+
 from mitmvault.wire import logs
 
 

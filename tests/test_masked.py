@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from mitmvault.core.masked import masked
 
 VALUE = "made-up-secret-0123a1f3"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from mitmproxy.proxy import mode_specs
 from mitmproxy.test import tflow
+
 from mitmvault.wire import modes
 
 

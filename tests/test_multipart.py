@@ -10,6 +10,7 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
 import pytest
+
 from mitmvault.core.multipart import boundary, find, replace
 from mitmvault.core.refusal import Refusal
 

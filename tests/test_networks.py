@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+
 from mitmvault.core import networks
 from mitmvault.core.networks import forbidden, forbidden_name, is_loopback, is_own, parse
 

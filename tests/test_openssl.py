@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from mitmvault.core import openssl
 from mitmvault.core.openssl import SealError, seal, unseal
 from mitmvault.core.secret import Secret

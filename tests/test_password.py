@@ -1,6 +1,7 @@
 """Where the crypto token comes from."""
 
 import pytest
+
 from mitmvault.core.secret import Secret
 from mitmvault.home import password
 from mitmvault.home.layout import Home, HomeError

@@ -7,9 +7,9 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from mitmvault.core import paths
 from mitmvault.core.refusal import Refusal
-
 from tests.worlds import CATALOGUE
 
 SPECS = CATALOGUE.by_name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
+
 from mitmvault.wire import permits
 
 PERMIT = object()

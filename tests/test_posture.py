@@ -6,6 +6,7 @@ import pytest
 from mitmproxy import exceptions
 from mitmproxy.addons import proxyserver
 from mitmproxy.test import taddons
+
 from mitmvault.addons.posture import KEPT, SET, Posture
 
 WRONG = {

@@ -7,11 +7,11 @@ import os
 
 import pytest
 from mitmproxy.test import taddons
+
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.presence import Presence
 from mitmvault.home import state
 from mitmvault.home.layout import Home
-
 from tests.worlds import world
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from mitmvault.core.refusal import DIALECTS, KINDS, REASONS, WORTH_A_RETRY, Refusal, answer
 
 TEXT = 'Say "this" \u2192 \u20ac\n.'
@@ -56,8 +57,8 @@ def test_statuses(reason, status):
 
 def test_every_kind_is_named_in_every_dialect_and_used():
     assert all(set(names) == set(DIALECTS) for names in KINDS.values())
-    assert {kind for _, kind in REASONS.values()} == set(KINDS)
-    assert WORTH_A_RETRY <= set(REASONS)
+    assert set(KINDS) == {kind for _, kind in REASONS.values()}
+    assert set(REASONS) >= WORTH_A_RETRY
 
 
 def test_speaking_drops_the_traceback():

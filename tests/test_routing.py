@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import route
-
 from tests.worlds import arrival, intercepted, world
 
 WORLD = world()

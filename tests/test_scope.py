@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.scope import check_model, check_provider
 from mitmvault.core.users import User
-
 from tests.worlds import PROVIDERS, world
 
 WORLD = world()

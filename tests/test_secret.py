@@ -6,6 +6,7 @@ import pickle
 
 import msgspec
 import pytest
+
 from mitmvault.core.secret import Secret
 
 VALUE = "sk-made-up-0123456789a1f3"

@@ -7,9 +7,9 @@ import json
 import pytest
 from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers.http import _http1, _http2
+
 from mitmvault.wire import server, stream
 from mitmvault.wire.server import MAX_HEAD
-
 from tests.layers import Driven
 
 SECRET = b"made-up-secret-0001"

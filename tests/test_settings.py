@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+
 from mitmvault.core.settings import Settings, SettingsError, load
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.span import find, replace
 
@@ -177,18 +179,14 @@ def test_a_span_that_is_not_the_models_is_not_written():
 
 def test_a_forged_alias_does_not_raise_an_inner_model():
     body = b'{"x":{"model":"cheap"},"\\u007e0000":"aaaaa"}'
-    try:
+    with suppress(Refusal):
         assert find(body) is None
-    except Refusal:
-        pass
 
 
 def test_a_forged_alias_is_no_crash():
-    try:
+    with suppress(Refusal):
         span = find(b'{"model":"cheap","\\u007e0000":1}')
         assert span is not None and span.value == "cheap"
-    except Refusal:
-        pass
 
 
 def test_a_long_conversation_about_code():

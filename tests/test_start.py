@@ -5,6 +5,7 @@ import re
 import stat
 
 import pytest
+
 from mitmvault.core import users
 from mitmvault.home import password, start, store
 from mitmvault.home.layout import Home, HomeError

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from mitmvault.home import state
 from mitmvault.home.layout import Home
 from mitmvault.home.state import State

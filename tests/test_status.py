@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from mitmvault import __version__
 from mitmvault.local.status import status
 

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from mitmvault.core import openssl, users
 from mitmvault.core.openssl import SealError
 from mitmvault.core.secret import Secret

@@ -6,12 +6,12 @@ import json
 
 import pytest
 from mitmproxy.proxy.layers import http as layers
+
 from mitmvault.addons.fail_closed import refuse
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal, answer
 from mitmvault.wire import compat, permits, server, stream
 from mitmvault.wire.stream import BodyPolicy, MendedStream, response_of, set_body_policy
-
 from tests.layers import Driven
 from tests.worlds import JSON, arrival, bearer, chat, world
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mitmproxy.proxy import server
 from mitmproxy.proxy.layers import http as layers
+
 from mitmvault.addons.switchboard import Switchboard, install
 from mitmvault.wire import switch
 from mitmvault.wire.server import MendedServer

@@ -10,9 +10,9 @@ from mitmproxy import http
 from mitmproxy.connection import Server
 from mitmproxy.proxy import mode_specs
 from mitmproxy.test import tflow
+
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.wire import dial
-
 from tests.worlds import TOKENS, USERS, world
 
 

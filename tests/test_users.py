@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from mitmvault.core import users
 from mitmvault.core.users import User, Users, UsersError
 

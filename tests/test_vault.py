@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from mitmvault.core import vault
 from mitmvault.core.secret import Secret
 from mitmvault.core.vault import Key, Model, Provider, Vault, VaultError

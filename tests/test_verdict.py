@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+
 from mitmvault.core.decide import decide
 from mitmvault.core.secret import Secret
 from mitmvault.core.verdict import Credential, Target
-
 from tests.worlds import JSON, PROVIDERS, arrival, bearer, chat, through_gateway, world
 
 

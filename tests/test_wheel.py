@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import mitmvault
+from tests.serving import Program
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "addons" / "mitmvault"
@@ -79,6 +80,18 @@ def test_installed_package_finds_its_own_files(installed: Path, tmp_path: Path) 
     assert len(found) == 3
     for path in found:
         assert Path(path).is_file() and Path(path).is_relative_to(installed.parent)
+
+
+def test_installed_serve_from_any_directory(installed: Path, tmp_path: Path) -> None:
+    """Catalogue, demo provider, entry script and all: the printed line gets a streamed answer."""
+    home = tmp_path / "home"
+    with Program(
+        installed / "mitmvault", "serve", "--home", home, "--listen", "127.0.0.1:0", environ={}, cwd=tmp_path
+    ) as it:
+        line = it.wait_for(r"^curl .*$")[0]
+        answer = run("sh", "-c", line, cwd=tmp_path)
+        assert answer.count("data: ") > 10 and answer.endswith("data: [DONE]")
+        assert it.end() == 0
 
 
 def test_installed_entry_script_loads(installed: Path, tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ class TestAtRunTime:
         "endpoint",
         ["http://evil.example/v1", "http://10.0.0.1/v1", "http://localhost.evil.example/", "http://127.0.0.1@evil.example/",
          "http://127.0.0.1.evil.example/", "http://[::ffff:8.8.8.8]/", "http://x.localhost/", "ftp://evil.example",
-         "https://u:p@evil.example/", "https://evil.example\r\nX: y", "https://evil.example\\@127.0.0.1/", "//evil.example"],
+         "https://u:p@evil.example/", "https://evil.example\r\nX: y", "https://evil.example\\@127.0.0.1/",
+         "//evil.example"],
     )  # fmt: skip
     def test_endpoints(self, proxy: RunningProxy, endpoint: str) -> None:
         with pytest.raises(VaultError):

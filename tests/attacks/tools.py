@@ -1,4 +1,4 @@
-"""What attackers bring: a host of their own, a resolver that lies, HTTP/2 without manners, and a count of what came of it."""
+"""What attackers bring: a host of their own, a resolver that lies, HTTP/2 without manners, and a count of it all."""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ def proxy(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFac
     common = {"endpoint": direct, "gatewayEndpoint": gateway, "keys": [key()]}
     providers = {
         "groq": common | {"gatewayModelPrefix": "groq", "models": models},
-        "sambanova": common | {"gatewayModelPrefix": "custom-sambanova", "gatewayEndpoint": gateway + "/chat/completions"},
+        "sambanova": common
+        | {"gatewayModelPrefix": "custom-sambanova", "gatewayEndpoint": gateway + "/chat/completions"},
         "anthropic": common | {"gatewayModelPrefix": "anthropic"},
         "gemini": common | {"gatewayModelPrefix": "google-ai-studio"},
         "openai": common | {"gatewayModelPrefix": "openai", "gatewayEndpoint": gateway + "/"},

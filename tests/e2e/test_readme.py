@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.serving import Serving
 from tests.provider import FakeProvider
+from tests.serving import Serving
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parent.parent.parent
@@ -23,17 +23,17 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("readme") / "home") as running:
-        yield running
+        yield running.ready()
 
 
 def shell(serving: Serving, script: str, cwd: Path, **environ: str) -> str:
     """Run a block of the README against this proxy."""
     python = shlex.quote(sys.executable)
     command = f"{python} -m mitmvault"
-    script = script.replace("http://127.0.0.1:8080", serving.address).replace("~/.mitmvault", str(serving.home))
+    script = script.replace("http://127.0.0.1:8080", serving.url).replace("~/.mitmvault", str(serving.home))
     script = script.replace(".venv/bin/mitmvault", command).replace("python your_program.py", f"{python} program.py")
     environ = {
-        "TOKEN": serving.token,
+        "TOKEN": serving.fact("user token"),
         "MITMVAULT_HOME": str(serving.home),
         "PYTHONPATH": str(ROOT / "addons"),
     } | environ

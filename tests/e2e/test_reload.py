@@ -1,4 +1,4 @@
-"""Vault and users change on disk: the next request uses them, streams under way do not notice, garbage changes nothing."""
+"""Files change on disk: the next request uses them, streams under way do not notice, garbage changes nothing."""
 
 from __future__ import annotations
 

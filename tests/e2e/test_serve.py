@@ -5,9 +5,7 @@ And `mitmdump -s addons/entry.py`, which must work from a checkout with nothing 
 
 from __future__ import annotations
 
-import asyncio
 import http.client
-import inspect
 import json
 import os
 import re
@@ -22,7 +20,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from mitmproxy import version
 
 from mitmvault.core import openssl
 from mitmvault.core.secret import Secret
@@ -193,19 +190,9 @@ CASES: dict[str, tuple[Callable[[Home], None], dict[str, Any], str]] = {
     "unsafe option of mitmproxy": (nothing, {"arguments": ["--set", "ssl_insecure=true"]}, "ssl_insecure"),
     "a listen address that is none": (nothing, {"listen": "nonsense"}, "HOST:PORT"),
 }
-BUGS = {
-    "busy port of mitmweb": "cli.serve._check_port names --listen for mitmweb's port, too",
-    "settings that are no YAML": "core.settings.load passes PyYAML's text on: five lines that quote the file",
-    "catalogue that is no YAML": "core.catalogue.load passes PyYAML's text on: five lines that quote the file",
-    "unsafe option of mitmproxy": "an OptionsError of Posture.configure is a traceback on stdout",
-}
 
 
-def case(name: str) -> Any:
-    return pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=BUGS[name])] if name in BUGS else [])
-
-
-@pytest.mark.parametrize("name", map(case, CASES))
+@pytest.mark.parametrize("name", CASES)
 def test_what_is_wrong_is_one_line(home: Path, name: str) -> None:
     spoil, how, said = CASES[name]
     spoil(good_home(home))
@@ -260,18 +247,7 @@ def test_signal_ends_it(ended: Callable[..., Serving], client: str, number: int,
     assert "Traceback" not in serving.stdout
 
 
-# Python 3.11.7 and 3.12.1: the callback of a cancelled connection's task raises CancelledError. Mended later.
-CONNECTED = inspect.getsource(asyncio.StreamReaderProtocol.connection_made)
-noisy = pytest.mark.xfail(
-    "task.exception()" in CONNECTED and "task.cancelled()" not in CONNECTED,
-    strict=True,
-    reason="a connection that is open at the end makes asyncio print a traceback",
-)
-
-
-@pytest.mark.parametrize(
-    "client", ["no client", pytest.param("idle client", marks=noisy), pytest.param("stream", marks=noisy)]
-)
+@pytest.mark.parametrize("client", ["no client", "idle client", "stream"])
 def test_end_is_quiet(ended: Callable[..., Serving], client: str) -> None:
     assert ended(client, signal.SIGTERM).stderr == ""
 

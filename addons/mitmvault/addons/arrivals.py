@@ -8,6 +8,7 @@ from mitmproxy import http
 
 from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.credentials import CARRIERS, STRIPPED, stripped_headers, stripped_target
+from mitmvault.core.form import is_token
 from mitmvault.core.users import User
 from mitmvault.wire import modes
 
@@ -83,6 +84,8 @@ def hide(request: http.Request) -> None:
         plain = name.strip().lower()  # `X-Api-Key :` is refused, but shown
         if CARRIERS.get(plain, "subprotocol") != "subprotocol":
             request.headers[name] = HIDDEN
+        elif not is_token(plain):  # it cannot leave, and may hold anything
+            del request.headers[name]
         elif plain in STRIPPED - {"host", "x-host-final"}:
             request.headers[name] = "[removed]"
     if "sec-websocket-protocol" in request.headers:

@@ -65,6 +65,7 @@ def show(ready: Ready, console: Console) -> None:
 
 
 def _curl(ready: Ready, url: str, extra: str) -> str:
-    token = ready.token or "$MITMVAULT_TOKEN"
+    bearer = f"Authorization: Bearer {ready.token or '$MITMVAULT_TOKEN'}"
+    bearer = shlex.quote(bearer) if ready.token else f'"{bearer}"'
     body = f'{{"model":"{MODEL}","stream":true,"messages":[{{"role":"user","content":"Hello!"}}]}}'
-    return f"curl -sN{extra} {url} -H \"Authorization: Bearer {token}\" -H 'Content-Type: application/json' -d '{body}'"
+    return f"curl -sN{extra} {url} -H {bearer} -H 'Content-Type: application/json' -d '{body}'"

@@ -19,7 +19,7 @@ from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.core import catalogue, settings
 from mitmvault.core.hostnames import split_authority
 from mitmvault.core.networks import is_loopback
-from mitmvault.core.vault import Vault
+from mitmvault.core.vault import EXPIRED, Vault
 from mitmvault.home import start, store
 from mitmvault.home.layout import Home
 from mitmvault.home.password import crypto_token
@@ -84,7 +84,7 @@ class _Banner:
 
 def _first_user(home: Home) -> tuple[str, str | None]:
     for name, entry in store.load_users_document(home).items():
-        if entry.get("type") != "expired":
+        if str(entry.get("type", "")).strip().lower() != EXPIRED:
             return name, entry.get("key")
     return "(none: add one with mitmvault users add NAME)", None
 
@@ -93,13 +93,13 @@ def _check(home: Home, host: str, port: int) -> Vault:
     """Load everything that the proxy will load, so that what is wrong is one sentence now."""
     vault = store.load_vault(home, crypto_token(home, os.environ))
     users = store.load_users(home)
-    for path, read in ((home.settings, settings.load), (home.catalogue, catalogue.load)):
+    shipped = config_file("providers.yaml").read_text("utf-8")
+    for path, read in ((home.settings, settings.load), (home.catalogue, lambda own: catalogue.load(shipped, own))):
         if path.exists():
             try:
                 read(path.read_text("utf-8"))
             except ValueError as error:
                 raise click.ClickException(f"{path}: {error}") from None
-    catalogue.load(config_file("providers.yaml").read_text("utf-8"))
     if not len(users) and not is_loopback(host):
         raise click.ClickException(f"nobody could use a proxy on {host}: add a user first, mitmvault users add NAME")
     return vault

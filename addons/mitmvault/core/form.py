@@ -21,14 +21,19 @@ _ONCE = ("content-type", "content-encoding", "content-length", "transfer-encodin
 NOT_SERVED = frozenset({"TRACE", "TRACK"})
 
 
+def is_token(text: str) -> bool:
+    """Is this a token (RFC 9110, section 5.6.2), as methods and header names must be?"""
+    return bool(_TOKEN.match(text))
+
+
 def check(arrival: Arrival) -> None:
     """Raises Refusal for a request that is not well formed."""
-    if not _TOKEN.match(arrival.method) or arrival.method.upper() in NOT_SERVED:
+    if not is_token(arrival.method) or arrival.method.upper() in NOT_SERVED:
         raise Refusal("bad_request", "This request method is not served.")
     if _NOT_IN_TARGET.search(arrival.target):
         raise Refusal("bad_path", "The request target contains blanks or control characters.")
     for name, value in arrival.headers:
-        if not _TOKEN.match(name) or _CONTROL.search(value):
+        if not is_token(name) or _CONTROL.search(value):
             raise Refusal("bad_request", "A header field has an invalid name, or control characters in its value.")
     for name in _ONCE:
         if len(list(arrival.values(name))) > 1:

@@ -21,9 +21,14 @@ def bundle(home: Home, extra: str) -> Path:
     source = home.path / Path(extra).expanduser()
     try:
         own = source.read_text("ascii")
-        ssl.create_default_context(cadata=own)
+        if not ssl.create_default_context(cadata=own).get_ca_certs():
+            raise ssl.SSLError
     except (OSError, UnicodeDecodeError, ssl.SSLError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it holds no PEM certificates"
+        reason = (
+            error.strerror
+            if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.strerror
+            else "it holds no PEM certificates"
+        )
         raise HomeError(f"upstream_ca {source} cannot be used: {reason}") from None
     target = home.path / NAME
     files.write_atomic(target, (Path(certifi.where()).read_text("ascii") + "\n" + own).encode(), keep_previous=False)
