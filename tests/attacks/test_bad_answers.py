@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from tests.attacks.conftest import Attacked
@@ -10,6 +12,9 @@ from tests.client import raw
 from tests.proxy import KEY, RunningProxy
 
 pytestmark = pytest.mark.e2e
+UNSEEN = pytest.mark.xfail(
+    strict=True, reason="P11: no hook sees the head of an answer that mitmproxy refuses; the flow shows it as it came"
+)
 ANSWERS = [
     b"HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n%b",
     b"HTTP/1.1 200 OK\r\nX-Echo: %b\r\nContent-Length: 0\r\n\r\n",
@@ -23,7 +28,8 @@ ANSWERS = [
     b"HTTP/1.1 %b\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\n%k : x\r\nContent-Length: 0\r\n\r\n",
+    pytest.param(b"HTTP/1.1 200 OK\r\n%k : x\r\nContent-Length: 0\r\n\r\n", marks=UNSEEN),
+    pytest.param(b"HTTP/1.1 200 OK\r\nX-Echo: %b\r\nBad : x\r\nContent-Length: 0\r\n\r\n", marks=UNSEEN),
     b"HTTP/1.1 200 OK\r\n%k: x\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 200 OK\r\n%k\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n",
@@ -41,14 +47,23 @@ class TestEcho(Attacked):
         flows, lines, ended = len(proxy.recorder.states), len(proxy.recorder.handler.lines), proxy.recorder.ended
         with raw(proxy) as client:
             client.sock.settimeout(1)
-            try:
+            with suppress(TimeoutError):
                 client.send(
                     head("GET /mistral/v1/models HTTP/1.1", "Connection: close", host=f"127.0.0.1:{proxy.port}")
                 ).to_end()
-            except TimeoutError:
-                pass
         assert KEY.encode() not in client.received
         proxy.recorder.wait_ended(ended + 1)
         del proxy.recorder.states[:flows]
         assert KEY.encode() not in proxy.recorder.dump()
         assert KEY not in "\n".join(proxy.recorder.handler.lines[lines:])
+
+    @pytest.mark.xfail(
+        strict=True, reason="P9: trailers of an answer crash mitmproxy's layer: the client waits for ever"
+    )
+    def test_trailers(self, proxy: RunningProxy, wire: Evil) -> None:
+        wire.reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\n\r\n"
+        with raw(proxy) as client:
+            client.sock.settimeout(1)
+            client.send(head("GET /mistral/v1/models HTTP/1.1", "Connection: close", host=f"127.0.0.1:{proxy.port}"))
+            assert client.to_end().endswith(b"1\r\nx\r\n0\r\n\r\n")
+        assert "crashed" not in proxy.recorder.log_text()

@@ -19,10 +19,12 @@ def basic(user: str, password: str) -> str:
 
 
 CARRIERS = [
-    ("Authorization", "Bearer {}"), ("AUTHORIZATION", "bearer   {}"), ("authorization", "{}"), ("Authorization", "Token {}"),
+    ("Authorization", "Bearer {}"), ("AUTHORIZATION", "bearer   {}"), ("authorization", "{}"), ("Authorization",
+    "Token {}"),
     ("Proxy-Authorization", "Bearer {}"), ("proxy-AUTHORIZATION", "BASIC"), ("X-Api-Key", "{}"), ("x-api-KEY", "{}"),
     ("X-Goog-Api-Key", "{}"), ("Api-Key", "{}"), ("X-Auth-Token", "{}"), ("Cookie", "session={}"),
-    ("Cookie", "a=b; c={}"), ("cf-aig-authorization", "Bearer {}"), ("X-Auth-Key", "{}"), ("X-Amz-Security-Token", "{}"),
+    ("Cookie", "a=b; c={}"), ("cf-aig-authorization", "Bearer {}"), ("X-Auth-Key", "{}"), ("X-Amz-Security-Token",
+    "{}"),
     ("X-Auth-Email", "{}"),
 ]  # fmt: skip
 
@@ -52,6 +54,12 @@ def test_all_carriers_at_once(proxy: RunningProxy, provider: FakeProvider, targe
     expected = {"/anthropic/v1/messages": ("x-api-key", KEY), CHAT_TARGET: ("authorization", f"Bearer {KEY}")}
     assert_one_key(arrived, *expected.get(target, ("x-goog-api-key", KEY)))
     assert arrived.query == "a=1"
+
+
+@pytest.mark.xfail(strict=True, reason="P6: a semicolon separates the pairs of a query for some servers, not for us")
+def test_query_with_a_semicolon(proxy: RunningProxy, provider: FakeProvider) -> None:
+    assert send(proxy, f"/openai/v1/models?a=1;key={DECOY}").status in (200, 400)
+    assert not [arrived for arrived in provider.arrivals if DECOY in arrived.target]
 
 
 @pytest.mark.parametrize("carrier", range(len(CARRIERS)))

@@ -80,7 +80,7 @@ def assert_works(proxy: RunningProxy, provider: FakeProvider) -> None:
 def proxy(
     provider_of_module: FakeProvider, wire_of_module: Evil, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningProxy]:
-    """Tunnels to the attacker's host would work here. (No look at leaks at the end: hooks that hide are broken here.)"""
+    """Tunnels to the attacker's host would work here. (No look at leaks at the end: what hides is broken, too.)"""
     vault, entry = providers(provider_of_module, wire_of_module), tmp_path_factory.mktemp("script") / "entry.py"
     shutil.copy(ENTRY, entry)
     with RunningProxy(tmp_path_factory.mktemp("home"), vault, users=USERS, settings=ALLOW, entry=entry) as running:

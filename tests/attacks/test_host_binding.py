@@ -18,8 +18,10 @@ class TestNames(Attacked):
 
     @pytest.mark.parametrize(
         "host",
-        ["rebind.evil.example:{port}", "127.0.0.1.nip.io:{port}", "localhost.evil.example:{port}", "127.0.0.1:1", "127.0.0.1",
-         "localhost", "evil.example", "10.0.0.1:{port}", "169.254.169.254:{port}", "other.example:8081", "other.example",
+        ["rebind.evil.example:{port}", "127.0.0.1.nip.io:{port}", "localhost.evil.example:{port}", "127.0.0.1:1",
+         "127.0.0.1",
+         "localhost", "evil.example", "10.0.0.1:{port}", "169.254.169.254:{port}", "other.example:8081",
+         "other.example",
          "x.proxy.corp.example:{port}", "[::2]:{port}", "93.184.216.34:{port}"],
     )  # fmt: skip
     @pytest.mark.parametrize("page", ["chat", "/health", "/"])
@@ -33,7 +35,8 @@ class TestNames(Attacked):
 
     @pytest.mark.parametrize(
         "host",
-        ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}", "localhost.:{port}", "app.localhost:{port}", "[::1]:{port}",
+        ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}", "localhost.:{port}", "app.localhost:{port}",
+         "[::1]:{port}",
          "proxy.corp.example", "PROXY.corp.example:9", "proxy.corp.example:{port}", "other.example:8080"],
     )  # fmt: skip
     def test_own_names(self, proxy: RunningProxy, provider: FakeProvider, host: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 
 import pytest
 
@@ -96,27 +97,25 @@ class TestInsideABlindTunnel(Attacked):
     @pytest.mark.parametrize(
         "data",
         [b"\0\x1d\xab\xcd\1\0\0\1\0\0\0\0\0\0\3www\7example\3com\0\0\1\0\1", b"EHLO x\r\nMAIL FROM:<a@b>\r\n\r\n",
-         b"SSH-2.0-OpenSSH_9\r\n\r\n", b"\0\1\2\3\4\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\0\5\1\0\0\1\0\r\n\r\n",
-         b"\x16\x03\x01\xff\xff" + b"A" * 70000, b"\x80\x2e\1\0\2\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\r\n\r\n"],
+         b"SSH-2.0-OpenSSH_9\r\n\r\n", b"\0\1\2\3\4\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n",
+         b"\x16\x03\x01\0\5\1\0\0\1\0\r\n\r\n",
+         b"\x16\x03\x01\xff\xff" + b"A" * 70000, b"\x80\x2e\1\0\2\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+         b"\r\n\r\n"],
     )  # fmt: skip
     def test_nothing_else_does(self, proxy: RunningProxy, evil: Evil, data: bytes) -> None:
         with tunnel(proxy, f"evil.example:{evil.port}") as client:
             assert b" 200 " in client.received
             client.sock.settimeout(0.2)  # what is incomplete is waited for, and goes nowhere meanwhile
-            try:
+            with suppress(OSError):
                 client.send(data).to_end()
-            except OSError:
-                pass
         assert evil.connections == 0
 
     @pytest.mark.parametrize("port", [25, 53, 22, 5353])
     def test_ports_of_other_protocols(self, proxy: RunningProxy, evil: Evil, port: int) -> None:
         with tunnel(proxy, f"evil.example:{port}") as client:
             client.sock.settimeout(0.2)
-            try:
+            with suppress(OSError):
                 client.send(b"\0\x1d\xab\xcd\1\0\0\1\0\0\0\0\0\0\3www\7example\3com\0\0\1\0\1").to_end()
-            except OSError:
-                pass
         assert evil.connections == 0
         assert not [line for line in proxy.recorder.handler.lines if f"server connect 127.0.0.3:{port}" in line]
 
@@ -188,9 +187,7 @@ class TestOpenSocks(Attacked):
             client.send(b"\5\1\0").until(b"\5\0")
             client.send(b"\5\1\0\3\x0cevil.example" + evil.port.to_bytes(2, "big")).until(b"\5\0\0")
             client.sock.settimeout(1)
-            try:
+            with suppress(OSError):
                 with over_tls(client, proxy.tls(), "evil.example"):
                     pass
-            except OSError:
-                pass
         assert evil.connections == 0

@@ -10,12 +10,14 @@ from tests.provider import FakeProvider
 from tests.proxy import RunningProxy
 
 pytestmark = pytest.mark.e2e
-AWAY = ["https://evil.example/", "http://evil.example/", "//evil.example/x", "HTTPS://evil.example", "http://127.0.0.1:1/",
+AWAY = ["https://evil.example/", "http://evil.example/", "//evil.example/x", "HTTPS://evil.example",
+        "http://127.0.0.1:1/",
         "https://{own}/v1", "http://127.0.0.1@evil.example/", "http://{own}@evil.example/",
         "//{own}@evil.example/", "ftp://{own}/", "javascript:alert(1)", "http://[::1]/", "http://127.0.0.1/",
          "ws://{own}/"]  # fmt: skip
 # Read by browsers' and Node's URL parser (WHATWG) as another host, by urllib as a path or as ours.
-DIFFERENTIAL = ["/\\evil.example/", "\\\\evil.example/", "///evil.example/", "http:///evil.example/", "/\\/evil.example/",
+DIFFERENTIAL = ["/\\evil.example/", "\\\\evil.example/", "///evil.example/", "http:///evil.example/",
+                "/\\/evil.example/",
                 "http://evil.example\\@{own}/", "http:\\\\evil.example/"]  # fmt: skip
 # urllib raises.
 CRASHING = [

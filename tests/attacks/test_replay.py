@@ -100,7 +100,8 @@ def headers(**values: str) -> Callable[[http.HTTPFlow], None]:
 @pytest.mark.parametrize(
     "edit",
     [lambda evil: to(evil.address, evil.port), lambda evil: headers(host=f"{evil.address}:{evil.port}"),
-     lambda evil: headers(x_host_final="evil.example"), lambda evil: headers(x_host_final=f"{evil.address}:{evil.port}"),
+     lambda evil: headers(x_host_final="evil.example"),
+     lambda evil: headers(x_host_final=f"{evil.address}:{evil.port}"),
      lambda evil: lambda flow: setattr(flow.request, "path", f"http://{evil.address}:{evil.port}/v1"),
      lambda evil: lambda flow: setattr(flow.request, "authority", f"{evil.address}:{evil.port}"),
      lambda evil: lambda flow: setattr(flow.request, "url", f"http://{evil.address}:{evil.port}/v1")],

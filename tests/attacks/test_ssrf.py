@@ -1,4 +1,4 @@
-"""P4: this machine, private networks and metadata services are no destinations; the address that is dialled is judged."""
+"""P4: this machine, private networks and metadata are no destinations; the address that is dialled is judged."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ pytestmark = pytest.mark.e2e
 REFUSED = b"x-mitmvault-reason: destination_refused"
 MAPPED = ["[::ffff:127.0.0.1]", "mapped.example"]
 CLOSED = [
-    "127.0.0.1", "127.1", "127.0.1", "0x7f.1", "0x7f000001", "2130706433", "017700000001", "0177.0.0.1", "127.255.255.254",
+    "127.0.0.1", "127.1", "127.0.1", "0x7f.1", "0x7f000001", "2130706433", "017700000001", "0177.0.0.1",
+    "127.255.255.254",
     "[::1]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
-    "[2002:7f00:1::]", "[::]", "0.0.0.0", "0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1",
-    "169.254.169.254", "0xa9fea9fe", "2852039166", "[::ffff:169.254.169.254]", "[fe80::1]", "[fe80::1%25eth0]", "[fc00::1]",
-    "[fd00:ec2::254]", "224.0.0.1", "255.255.255.255", "198.18.0.1", "localhost", "LOCALHOST", "localhost.", "x.localhost",
+    "[2002:7f00:1::]", "[::]", "0.0.0.0", "0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
+    "100.64.0.1",
+    "169.254.169.254", "0xa9fea9fe", "2852039166", "[::ffff:169.254.169.254]", "[fe80::1]", "[fe80::1%25eth0]",
+    "[fc00::1]",
+    "[fd00:ec2::254]", "224.0.0.1", "255.255.255.255", "198.18.0.1", "localhost", "LOCALHOST", "localhost.",
+    "x.localhost",
     "metadata.google.internal", "metadata", "instance-data", "foo.internal", "printer.local",
 ]  # fmt: skip
 

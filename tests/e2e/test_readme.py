@@ -38,7 +38,12 @@ def shell(serving: Serving, script: str, cwd: Path, **environ: str) -> str:
         "PYTHONPATH": str(ROOT / "addons"),
     } | environ
     done = subprocess.run(
-        ["sh", "-euc", script], cwd=cwd, env=os.environ | environ, capture_output=True, text=True, timeout=60
+        ["sh", "-euc", script],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd)} | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -47,6 +47,8 @@ class Answers:
         permit = permits.of(flow.request)
         if permit and flow.error:
             flow.error.msg = echo.mask_text(permit, flow.error.msg)
+        if permit and flow.response:
+            echo.mask_head(permit, flow.response)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Keep the newest message only: mitmproxy would keep them all, for hours of audio."""

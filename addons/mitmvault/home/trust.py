@@ -21,9 +21,8 @@ def bundle(home: Home, extra: str) -> Path:
     source = home.path / Path(extra).expanduser()
     try:
         own = source.read_text("ascii")
-        if not ssl.create_default_context(cadata=own).get_ca_certs():
-            raise ssl.SSLError
-    except (OSError, UnicodeDecodeError, ssl.SSLError) as error:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=own)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError, UnicodeDecodeError a ValueError
         reason = (
             error.strerror
             if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.strerror
