@@ -8,6 +8,7 @@ Rules: 1. All carriers are read. Two different users in one request is a refusal
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
@@ -23,6 +24,8 @@ CARRIERS = {
     "x-auth-token": "bare",
     "sec-websocket-protocol": "subprotocol",
 }
+_PAIRS = re.compile("[&;]")  # some servers take a semicolon for an ampersand
+_PAIR = re.compile("[^&;]*[&;]|[^&;]+")
 QUERY_CARRIERS = frozenset({"key", "auth_token"})
 # Browsers cannot set headers on a WebSocket, so OpenAI and Cloudflare take keys as subprotocols.
 SUBPROTOCOLS = ("openai-insecure-api-key.", "cf-aig-authorization.")
@@ -49,7 +52,7 @@ def _carried(arrival: Arrival) -> Iterator[str]:
     for name, kind in CARRIERS.items():
         for value in arrival.values(name):
             yield from _READERS[kind](value)
-    for pair in arrival.target.partition("?")[2].split("&"):
+    for pair in _PAIRS.split(arrival.target.partition("?")[2]):
         name, _, value = pair.partition("=")
         if value and unquote_plus(name).lower() in QUERY_CARRIERS:
             yield unquote_plus(value)
@@ -78,10 +81,14 @@ def stripped_headers(headers: Headers, websocket: bool = False) -> Headers:
 def stripped_target(target: str) -> str:
     """The request target without credentials in its query; every other byte stays."""
     path, mark, query = target.partition("?")
-    if not mark:
+    kept = "".join(pair for pair in _PAIR.findall(query) if not _carries(pair))
+    if not mark or kept == query:
         return target
-    kept = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]).lower() not in QUERY_CARRIERS]
-    return f"{path}?{'&'.join(kept)}" if kept else path
+    return f"{path}?{kept.rstrip('&;')}" if kept else path
+
+
+def _carries(pair: str) -> bool:
+    return unquote_plus(pair.partition("=")[0]).lower() in QUERY_CARRIERS
 
 
 def _scheme(value: str) -> Iterator[str]:

@@ -1,12 +1,13 @@
-"""Our side of a client's HTTP/1 connection, mended in three places.
+"""HTTP/1 connections, mended in four places.
 
 1. An unreadable request, or body, is answered as JSON, and nothing of it is quoted: not in the answer, not in a log.
    (mitmproxy logs half-received heads and bad request lines as they are, tokens included.)
 2. A head has a size limit.
 3. The same for HTTP/2, whose error pages share one function.
+4. Trailers do not crash the layer; they are thrown away.
 
 How: `HttpLayer` instantiates the module global Http1Server; error pages come from the global functions
-`_http1.make_error_response` and `_http2.format_error` (11.0.2 and 12.2.3).
+`_http1.make_error_response` and `_http2.format_error`, bodies are read by `_http1.make_body_reader` (11.0.2 and 12.2.3).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from mitmvault.core.refusal import Refusal, answer
 from mitmvault.wire.stream import response_of
 
 _STOCK = layers.Http1Server
+_stock_body_reader = _http1.make_body_reader
 MAX_HEAD = 256 * 1024  # bytes; mitmproxy has no limit
 
 
@@ -31,6 +33,7 @@ def install() -> None:
     """Put the replacements in place; they stay until the process ends."""
     layers.Http1Server = MendedServer  # type: ignore[misc]
     _http1.make_error_response = _error_response  # type: ignore[assignment]
+    _http1.make_body_reader = _body_reader  # type: ignore[assignment]
     _http2.format_error = _error_body  # type: ignore[assignment]
 
 
@@ -50,8 +53,6 @@ class MendedServer(_STOCK):  # type: ignore[misc,valid-type]
             yield command
 
     def read_body(self, event: Any) -> Generator[Any, Any, None]:
-        if not isinstance(self.body_reader, _NoTrailers):
-            self.body_reader = _NoTrailers(self.body_reader)  # type: ignore[assignment]
         broken = False
         for command in super().read_body(event):
             if isinstance(command, commands.CloseConnection) and self.response is None:
@@ -67,8 +68,15 @@ class MendedServer(_STOCK):  # type: ignore[misc,valid-type]
         self.state = self.done
 
 
+def _body_reader(expected_size: int | None) -> Any:
+    return _NoTrailers(_stock_body_reader(expected_size))
+
+
 class _NoTrailers:
-    """A body reader of h11 whose end never has trailers: mitmproxy has no use for them, and crashes."""
+    """A body reader of h11 whose end never has trailers: mitmproxy has no use for them, and crashes.
+
+    For requests and for answers: a chunked answer with trailers would leave its client waiting.
+    """
 
     def __init__(self, reader: Any) -> None:
         self._reader = reader
