@@ -7,7 +7,8 @@
 4. Trailers do not crash the layer; they are thrown away.
 
 How: `HttpLayer` instantiates the module global Http1Server; error pages come from the global functions
-`_http1.make_error_response` and `_http2.format_error`, bodies are read by `_http1.make_body_reader` (11.0.2 and 12.2.3).
+`_http1.make_error_response` and `_http2.format_error`, bodies are read by `_http1.make_body_reader`
+(11.0.2 and 12.2.3).
 """
 
 from __future__ import annotations
