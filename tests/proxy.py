@@ -158,9 +158,9 @@ class RunningProxy:
         root.setLevel(logging.DEBUG)
         try:
             await master.run()
-            # mitmproxy leaves its sockets to the end of the process
-            await master.addons.get("proxyserver").servers.update([])
         finally:
+            # mitmproxy leaves its sockets to the end of the process, after a start that failed as well
+            await master.addons.get("proxyserver").servers.update([])
             root.removeHandler(handler)
             root.setLevel(level)
 

@@ -67,7 +67,7 @@ def test_no_sense(home, text):
     assert state.running(home) is None
 
 
-@pytest.mark.parametrize("pid, gone", [(HERE.pid, True), (HERE.pid + 1, False)])
+@pytest.mark.parametrize("pid, gone", [(HERE.pid, True), (HERE.pid + 1, False)], ids=["ours", "another"])
 def test_remove_only_ones_own(home, pid, gone):
     state.write(home, HERE)
     state.remove(home, pid)

@@ -55,29 +55,10 @@ class Gate:
         if flow.error:  # not valid HTTP; mitmproxy answers, and would quote it
             flow.error.msg = "The request is not valid HTTP."
             return
-        if has_false_version(flow):
-            refuse(
-                flow, Refusal("bad_request", "The request line names a version that this connection does not speak.")
-            )
-            return
-        world = await self.keeper.world()
-        if world is None:
-            refuse(flow, Refusal("not_ready", "mitmvault is not ready yet."))
-            return
-        arrival = self._identified(flow, original, world)
-        if isinstance(arrival, Refusal):
-            refuse(flow, arrival)
-            return
-        own_page = status(arrival.method, arrival.target.partition("?")[0])
-        if own_page and is_own(world, arrival):
-            flow.response = response_of(own_page)
-            return
-        admission = admit(world, arrival)
-        if isinstance(admission, Refusal):
-            refuse(flow, admission)
-            return
-        remember(flow, arrival, admission.user)
-        self._expect_body(flow, Pending(world, arrival, admission))
+        try:
+            self._meet(flow, original, await self.keeper.world())
+        except Refusal as refusal:
+            refuse(flow, refusal)
 
     @fail_closed
     def request(self, flow: http.HTTPFlow) -> None:
@@ -85,13 +66,30 @@ class Gate:
             return
         self._settle(flow, flow.request.__dict__[_PENDING], flow.request.raw_content or b"")
 
-    def _identified(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> Arrival | Refusal:
+    def _meet(self, flow: http.HTTPFlow, original: Arrival, world: World | None) -> None:
+        """Answer our own pages, and wait for the body of what is admitted. Raises Refusal."""
+        if world is None:
+            raise Refusal("not_ready", "mitmvault is not ready yet.")
+        if has_false_version(flow):
+            raise Refusal("bad_request", "The request line names a version that this connection does not speak.")
+        arrival = self._identified(flow, original, world)
+        own_page = status(arrival.method, arrival.target.partition("?")[0])
+        if own_page and is_own(world, arrival):
+            flow.response = response_of(own_page)
+            return
+        admission = admit(world, arrival)
+        if isinstance(admission, Refusal):
+            raise admission
+        remember(flow, arrival, admission.user)
+        self._expect_body(flow, Pending(world, arrival, admission))
+
+    def _identified(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> Arrival:
         """The arrival, with whoever vouches for it: the tunnel it came through, or the flow it is a replay of."""
         if flow.is_replay != "request":
             return replace(arrival, vouched=self.tunnels.owner(flow.client_conn, world))
         user = world.users.named(replayed_user(flow) or "")
         if user is None:
-            return Refusal("unknown_token", "Only flows of users who still have a valid token can be replayed.")
+            raise Refusal("unknown_token", "Only flows of users who still have a valid token can be replayed.")
         return arrival_of_replay(flow, user)
 
     def _expect_body(self, flow: http.HTTPFlow, pending: Pending) -> None:

@@ -51,6 +51,8 @@ class Keeper:
             self._seen = self._signature()
             world = self._load()
             self._apply(world.settings)
+            if not len(world.users) and not world.loopback_bind:
+                raise HomeError("nobody could use a proxy that others can reach: add a user, mitmvault users add NAME")
             self._world = world
         except (HomeError, ValueError, OSError) as error:
             logger.error("mitmvault cannot start: %s", error)
