@@ -120,3 +120,31 @@ def test_two_locations():
     flow.response.headers = http.Headers([(b"location", b"/x"), (b"location", b"https://evil.example/")])
     Answers().responseheaders(flow)
     assert flow.response.status_code == 502 and "location" not in flow.response.headers
+
+
+def test_a_held_back_answer_without_a_body_gets_ours():
+    flow = answered(302, {"location": "https://evil.example/"})
+    Answers().response(flow)
+    assert b"upstream_redirect" in flow.response.raw_content
+
+
+def test_a_held_back_answer_is_sent_once_and_theirs_is_not():
+    flow = answered(302, {"location": "https://evil.example/"})
+    first = list(flow.response.stream(b"theirs"))
+    assert b"upstream_redirect" in b"".join(first) and flow.response.stream(b"more") == [] == flow.response.stream(b"")
+    Answers().response(flow)
+    assert not flow.response.raw_content
+
+
+def test_an_answer_that_was_not_held_back_keeps_its_body():
+    flow = answered(200, {})
+    Answers().response(flow)
+    assert not flow.response.raw_content
+
+
+def test_an_error_that_quotes_the_key_is_masked():
+    flow = answered(200, {"x-echo": KEY})
+    flow.error = tflow.terr()
+    flow.error.msg = f"unreadable: {KEY}"
+    Answers().error(flow)
+    assert KEY not in flow.error.msg and KEY not in repr(flow.response.headers)

@@ -129,3 +129,16 @@ def test_hide_knows_what_is_stripped():
     flow = flow_of("http://h/x", ("X-Auth-Email", T))
     hide(flow.request)
     assert T not in repr(flow.get_state())
+
+
+def test_duplicates_survive_a_replay_and_are_hidden():
+    flow, _ = replayable(("X-A", "1"), ("x-a", "2"), ("Cookie", T), ("cookie", T))
+    assert T not in repr(flow.get_state())
+    assert [value for name, value in arrival_of_replay(flow, ALICE).headers if name.lower() == "x-a"] == ["1", "2"]
+
+
+def test_two_headers_of_subprotocols_are_both_hidden():
+    pairs = [("Sec-WebSocket-Protocol", "realtime"), ("Sec-WebSocket-Protocol", f"v1, openai-insecure-api-key.{T}")]
+    flow = flow_of("http://h/x", *pairs)
+    hide(flow.request)
+    assert flow.request.headers.get_all("sec-websocket-protocol") == ["realtime", "v1"]

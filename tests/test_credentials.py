@@ -42,6 +42,7 @@ def basic(text: str) -> str:
         ("X-AUTH-TOKEN", T, [T]),
         ("Sec-WebSocket-Protocol", f"realtime, openai-insecure-api-key.{T}, v1", [T]),
         ("sec-websocket-protocol", f"cf-aig-authorization.{T}", [T]),
+        ("Sec-WebSocket-Protocol", f"OpenAI-Insecure-API-Key.{T}", [T]),
         ("Sec-WebSocket-Protocol", "realtime", []),
         ("Cookie", f"key={T}", []),
         ("cf-aig-authorization", f"Bearer {T}", []),

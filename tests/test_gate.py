@@ -150,3 +150,24 @@ def test_a_replay_of_a_request_that_x_host_final_routed():
     flow = passed(addon, flow_of("/openai/v1/chat/completions", BEARER, ("X-Host-Final", "api.groq.com")))
     assert flow.request.host == "api.groq.com"
     assert passed(addon, replay(flow)).request.host == "api.groq.com"
+
+
+def test_a_client_that_wants_to_close_is_obeyed():
+    assert (
+        passed(gate(), flow_of("/groq/v1/models", BEARER, ("Connection", "Close"))).request.headers["connection"]
+        == "close"
+    )
+    assert "connection" not in passed(gate(), flow_of("/groq/v1/models", BEARER)).request.headers
+
+
+def test_a_body_without_a_length_gets_one_unless_it_is_chunked():
+    for extra, length in ((), str(len(chat()))), ((("Transfer-Encoding", "chunked"),), None):
+        flow = flow_of("/openai/v1/x", BEARER, *extra)
+        flow.request.headers.pop("content-length")
+        assert passed(gate(), flow).request.headers.get("content-length") == length
+
+
+def test_what_the_permit_sets_is_there_once():
+    flow = flow_of("/openai/v1/x", BEARER)
+    flow.request.headers.set_all("Content-Type", ["text/plain"])
+    assert passed(gate(), flow).request.headers.get_all("content-type") == ["application/json"]

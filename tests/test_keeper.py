@@ -182,3 +182,18 @@ def test_an_upstream_ca_that_is_gone_is_not_trusted_any_more(home):
         assert not ctx.options.ssl_verify_upstream_trusted_ca
 
     keep(scenario)
+
+
+def test_our_own_ports_and_the_home_of_the_option(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("MITMVAULT_HOME", str(tmp_path / "elsewhere"))
+
+    async def main():
+        keeper = Keeper()
+        keeper.embedded["demo"] = "http://127.0.0.1:5555"
+        with taddons.context(proxyserver.Proxyserver(), Posture(), keeper) as tctx:
+            tctx.options.mitmvault_home = str(home.path)
+            keeper.running()
+            assert keeper.home == home and 5555 in keeper.current.own_ports
+
+    asyncio.run(main())
+    assert not (tmp_path / "elsewhere").exists()

@@ -242,3 +242,15 @@ def test_flows_never_hold_it():
     flow = tflow.tflow(req=request_for(PERMIT))
     write(PERMIT, flow.request, server_for(PERMIT))
     assert KEY not in repr(flow.get_state()) and KEY not in repr(dataclasses.asdict(PERMIT.target))
+
+
+@pytest.mark.parametrize(
+    ("headers", "framing"),
+    [({}, "chunked"), ({"content-length": "4"}, None), ({"transfer-encoding": "chunked"}, "chunked")],
+)
+def test_a_streamed_body_from_http2_gets_a_framing(headers, framing):
+    request = Request.make("POST", "https://api.openai.com/", b"", headers)
+    if "content-length" not in headers:
+        request.headers.pop("content-length", None)
+    key._frame(request)
+    assert request.headers.get("transfer-encoding") == framing

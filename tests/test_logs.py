@@ -33,3 +33,18 @@ def test_hpack_says_nothing_of_a_header(caplog):
         logging.getLogger(name).setLevel(logging.DEBUG)
     Decoder().decode(Encoder().encode([("authorization", "Bearer made-up-secret")]))
     assert "made-up-secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("HTTP/1 protocol error: Invalid header: made-up-secret", "HTTP/1 protocol error"),
+        ("client connect", "client connect"),
+    ],
+)
+def test_what_quotes_a_request_is_cut_and_still_told(said, shown, caplog):
+    logs.install()
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("mitmproxy.proxy.server").info("%s", said)
+    assert [record.getMessage() for record in caplog.records] == [shown]
+    assert logs.unquoted(said) == shown

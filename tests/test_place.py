@@ -193,3 +193,26 @@ def test_a_provider_at_a_port_of_its_own_does_not_own_the_host():
 def test_names_of_the_operator_in_any_form(name, host):
     authority = f"[{host}]:8080" if ":" in host else None
     assert verdict(world(configured=f"names: ['{name}']"), at(host, authority=authority)) == "own"
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed", "expected"),
+    [
+        (None, "[]", "own"),
+        ("http://127.0.0.1:8080", "[]", "own"),
+        ("http://127.0.0.1:8081", "[]", "origin_refused"),
+        ("https://evil.example", "[]", "origin_refused"),
+        ("null", "[]", "origin_refused"),
+        ("", "[]", "origin_refused"),
+        ("https://app.example", "['https://app.example']", "own"),
+        ("HTTPS://App.Example", "['https://app.example/']", "own"),
+        ("https://app.example.evil.example", "['https://app.example']", "origin_refused"),
+        ("https://evil.example", "['*']", "own"),
+    ],
+)
+def test_web_origins(origin, allowed, expected):
+    headers = [("Origin", origin)] if origin is not None else []
+    came = arrival("/x", *headers)
+    assert verdict(world(configured=f"allow_origins: {allowed}"), came) == expected
+    inside = intercepted("api.openai.com", "/x", *headers)
+    assert verdict(world(), inside) == "openai"  # a browser that knows us as its proxy is not at our base URL

@@ -75,3 +75,11 @@ def test_error_pages(status, code):
     assert error_of(_http1.make_error_response(status, SECRET.decode()))["code"] == code
     body = _http2.format_error(status, SECRET.decode())
     assert json.loads(body)["error"]["code"] == code and SECRET not in body
+
+
+def test_trailers_are_thrown_away():
+    body = b"3\r\nabc\r\n0\r\nX-Api-Key: " + SECRET + b"\r\n\r\n"
+    seen = []
+    hooks = {"request": lambda flow: seen.append((flow.request.raw_content, flow.request.trailers))}
+    Driven(hooks).receive(b"POST http://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    assert seen == [(b"abc", None)]

@@ -108,3 +108,16 @@ def test_a_refusal_on_the_wire_keeps_its_reason():
 def test_a_client_that_hangs_up_ends_the_flow():
     driven = Driven().receive(head(10)).hang_up()
     assert "error" in driven.seen and "request" not in driven.seen and driven.closed
+
+
+def test_a_body_beyond_its_limit_that_nobody_needs_is_streamed_on():
+    called = []
+
+    def limit(flow):
+        called.append(flow)
+        set_body_policy(flow.request, BodyPolicy(100, lambda: yes(flow)))
+
+    chunked = b"POST http://h.example/x HTTP/1.1\r\nHost: h.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+    driven = Driven({"requestheaders": limit}).receive(chunked, b"65\r\n" + b"x" * 101 + b"\r\n")
+    assert called[0].request.stream is True and called[0].request.raw_content is None
+    assert spoken(driven)[1]["code"] == "upstream_unreachable"  # it was dialled before the body had ended

@@ -122,3 +122,10 @@ def test_not_configured(name, fields, path, more, words):
 def test_the_demo_lives_where_the_process_says():
     found = target("demo", {}, "/v1" + CHAT, embedded={"demo": "http://127.0.0.1:5555"})
     assert (found.scheme, found.authority, found.path) == ("http", "127.0.0.1:5555", "/v1/chat/completions")
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"), [({}, "sets no gatewayEndpoint"), ({"gatewayEndpoint": COMPAT}, "no gateway token")]
+)
+def test_it_says_why_it_is_direct(fields, why):
+    assert why in target("groq", fields, CHAT).why

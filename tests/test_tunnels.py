@@ -148,3 +148,21 @@ def test_a_failure_leaves_the_connection_to_be_decrypted_and_refused(caplog):
     data = SimpleNamespace(context=None, ignore_connection=False)
     Tunnels(Held(world())).tls_clienthello(data)
     assert data.ignore_connection is False and "tls_clienthello failed" in caplog.text
+
+
+@pytest.mark.parametrize(("loopback", "approved"), [(True, True), (False, False)])
+def test_socks_on_an_open_bind_is_cut(loopback, approved):
+    tunnels = Tunnels(Held(world(configured="unmatched: tunnel", loopback_bind=loopback)))
+    client = connect_flow("x").client_conn
+    client.proxy_mode = mode_specs.ProxyMode.parse("socks5")
+    data = hello(client, "example.com")
+    tunnels.tls_clienthello(data)
+    assert (data.ignore_connection, data.context.server in dial._tunnels) == (True, approved)
+
+
+def test_the_hosts_that_a_redirected_client_names_are_not_dialled_before_there_is_a_world():
+    client = connect_flow("x").client_conn
+    client.proxy_mode = mode_specs.ProxyMode.parse("transparent")
+    data = hello(client, "api.openai.com")
+    Tunnels(Held(None)).tls_clienthello(data)
+    assert data.ignore_connection is True and data.context.server not in dial._tunnels

@@ -19,6 +19,7 @@ from mitmvault.core.arrival import Arrival
 from mitmvault.core.credentials import stripped_headers
 from mitmvault.core.decide import admit, settle
 from mitmvault.core.keys import Rotation
+from mitmvault.core.listing import listing
 from mitmvault.core.place import is_own
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Admission, Permit
@@ -76,6 +77,9 @@ class Gate:
         own_page = status(arrival.method, arrival.target.partition("?")[0])
         if own_page and is_own(world, arrival):
             flow.response = response_of(own_page)
+            return
+        if listed := listing(world, arrival):
+            flow.response = response_of(listed)
             return
         admission = admit(world, arrival)
         if isinstance(admission, Refusal):
