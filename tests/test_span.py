@@ -200,3 +200,22 @@ def test_a_long_conversation_about_code():
 def test_a_second_one_in_another_case_is_ambiguous(other):
     with pytest.raises(Refusal):
         find(f'{{"model":"a","stream":true,"{other}":"b"}}'.encode())
+
+
+# --- what is wrong now ---
+
+
+@pytest.mark.xfail(
+    strict=True, reason="span._span: msgspec.ValidationError (number out of range) gets out of find(): a 500"
+)
+@pytest.mark.parametrize("value", ["1e999", "-1e999", "9" * 5000])
+def test_a_model_that_is_a_number_too_large_is_no_crash(value):
+    with suppress(Refusal):
+        span = find(f'{{"model":{value}}}'.encode())
+        assert span is not None and span.value is None
+
+
+@pytest.mark.xfail(strict=True, reason="str.lower keeps U+017F, which Go folds to s: use casefold")
+def test_a_second_one_in_a_folded_spelling_is_ambiguous():
+    with pytest.raises(Refusal):
+        find('{"stream":false,"\u017ftream":true}'.encode())

@@ -63,6 +63,11 @@ class Gateway:
 
     slug: str
     keep_base: bool = False
+    compat: str = ""  # the prefix of its models at the compat endpoint, where that is not the slug
+
+    @property
+    def prefix(self) -> str:
+        return self.compat or self.slug
 
 
 @dataclass(frozen=True)
@@ -241,7 +246,7 @@ def _shaped(shape: type, required: str) -> Reader:
 _READERS: dict[type, dict[str, Reader]] = {
     Auth: {"scheme": _one_of(SCHEMES), "when": _text},
     Dialect: {"shape": _one_of(DIALECTS), "when": _text},
-    Gateway: {"slug": _name, "keep_base": _flag},
+    Gateway: {"slug": _name, "keep_base": _flag, "compat": _name},
     Spec: {
         "name": _text, "aliases": _list(_name), "hosts": _list(_host), "endpoint": _endpoint, "base_path": _path,
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),

@@ -68,7 +68,8 @@ def native(spec: Spec, path: str, *, lenient: bool) -> Native:
 
 def openai_door(spec: Spec, path: Native) -> Native:
     """Where the provider's OpenAI-compatible door is elsewhere, lead OpenAI paths there."""
-    if spec.chat_base and path.base in spec.versions and path.tail in OPENAI_TAILS and not spec.embedded:
+    elsewhere = path.base in (*spec.versions, spec.base_path) and not spec.embedded
+    if spec.chat_base and elsewhere and path.tail in OPENAI_TAILS:
         return Native(spec.chat_base, path.tail)
     return path
 

@@ -66,12 +66,12 @@ def _gateway(world: World, known: Known, path: Native, query: str, token: Secret
 def _compat(known: Known, url: str, raw_path: str, path: Native, token: Secret) -> Target:
     """Compat finds the provider by the model's prefix: without one, the client would choose who gets our key."""
     assert known.entry
-    slug = known.spec.gateway.slug if known.spec.gateway else None
-    if not (known.entry.gateway_model_prefix or slug):
+    prefix = known.spec.gateway.prefix if known.spec.gateway else None
+    if not (known.entry.gateway_model_prefix or prefix):
         raise Refusal("provider_not_configured", f"The vault sets no gatewayModelPrefix for {known.name}.")
     why = "gatewayEndpoint is set, and compat serves chat completions"
     target = _target("compat", url, raw_path, path, token, why, prefixes=True)
-    return replace(target, default_prefix=slug)
+    return replace(target, default_prefix=prefix)
 
 
 def _is_chat(known: Known, path: Native) -> bool:

@@ -1,0 +1,110 @@
+"""Every provider of the shipped catalogue: what its clients send, and what arrives, directly and through the gateway.
+
+Sources of the expected addresses: the providers' API documentation and SDKs; Cloudflare AI Gateway's provider pages.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from mitmvault.core.decide import decide
+from mitmvault.core.verdict import Permit
+from tests.worlds import CATALOGUE, COMPAT, JSON, arrival, bearer, chat, intercepted, world
+
+# path behind our prefix -> what is requested directly, and under which header; then the native path at the gateway
+CASES: list[tuple[str, str, str, str]] = [
+    ("openai/v1/responses", "api.openai.com/v1/responses", "authorization", "openai/responses"),
+    ("anthropic/v1/messages", "api.anthropic.com/v1/messages", "x-api-key", "anthropic/v1/messages"),
+    ("gemini/v1beta/models/g:countTokens", "generativelanguage.googleapis.com/v1beta/models/g:countTokens",
+     "x-goog-api-key", "google-ai-studio/v1beta/models/g:countTokens"),
+    ("groq/v1/audio/speech", "api.groq.com/openai/v1/audio/speech", "authorization", "groq/audio/speech"),
+    ("mistral/v1/fim/completions", "api.mistral.ai/v1/fim/completions", "authorization", "mistral/v1/fim/completions"),
+    ("openrouter/v1/embeddings", "openrouter.ai/api/v1/embeddings", "authorization", "openrouter/embeddings"),
+    ("sambanova/v1/embeddings", "api.sambanova.ai/v1/embeddings", "authorization", "custom-sambanova/v1/embeddings"),
+    ("morph/v1/rerank", "api.morphllm.com/v1/rerank", "authorization", "custom-morph/v1/rerank"),
+    ("together/v1/completions", "api.together.ai/v1/completions", "authorization", "custom-together/v1/completions"),
+    ("fireworks/v1/completions", "api.fireworks.ai/inference/v1/completions", "authorization",
+     "custom-fireworks/inference/v1/completions"),
+    ("nvidia/v1/embeddings", "integrate.api.nvidia.com/v1/embeddings", "authorization", "custom-nvidia-nim/v1/embeddings"),
+    ("deepinfra/v1/completions", "api.deepinfra.com/v1/openai/completions", "authorization",
+     "custom-deepinfra/v1/openai/completions"),
+    ("moonshot/v1/files", "api.moonshot.ai/v1/files", "authorization", "custom-moonshot/v1/files"),
+    ("zai/v1/embeddings", "api.z.ai/api/paas/v4/embeddings", "authorization", "custom-zai/api/paas/v4/embeddings"),
+    ("cerebras/v1/completions", "api.cerebras.ai/v1/completions", "authorization", "cerebras/completions"),
+    ("cohere/v2/chat", "api.cohere.com/v2/chat", "authorization", "cohere/v2/chat"),
+    ("deepseek/anthropic/v1/messages", "api.deepseek.com/anthropic/v1/messages", "x-api-key",
+     "deepseek/anthropic/v1/messages"),
+    ("grok/v1/responses", "api.x.ai/v1/responses", "authorization", "grok/responses"),
+    ("perplexity-ai/search", "api.perplexity.ai/search", "authorization", "perplexity-ai/search"),
+    ("replicate/v1/predictions", "api.replicate.com/v1/predictions", "authorization", "replicate/predictions"),
+    ("huggingface/v1/responses", "router.huggingface.co/v1/responses", "authorization", ""),
+]  # fmt: skip
+# provider -> where its OpenAI-compatible chat is, and its prefix at the compat endpoint
+CHAT = {
+    "openai": ("api.openai.com/v1", "openai"), "anthropic": ("api.anthropic.com/v1", "anthropic"),
+    "gemini": ("generativelanguage.googleapis.com/v1beta/openai", "google-ai-studio"),
+    "groq": ("api.groq.com/openai/v1", "groq"), "mistral": ("api.mistral.ai/v1", "mistral"),
+    "openrouter": ("openrouter.ai/api/v1", "openrouter"), "sambanova": ("api.sambanova.ai/v1", "custom-sambanova"),
+    "morph": ("api.morphllm.com/v1", "custom-morph"), "together": ("api.together.ai/v1", "custom-together"),
+    "fireworks": ("api.fireworks.ai/inference/v1", "custom-fireworks"),
+    "nvidia": ("integrate.api.nvidia.com/v1", "custom-nvidia-nim"),
+    "deepinfra": ("api.deepinfra.com/v1/openai", "custom-deepinfra"),
+    "moonshot": ("api.moonshot.ai/v1", "custom-moonshot"), "zai": ("api.z.ai/api/paas/v4", "custom-zai"),
+    "cerebras": ("api.cerebras.ai/v1", "cerebras"), "cohere": ("api.cohere.com/compatibility/v1", "cohere"),
+    "deepseek": ("api.deepseek.com/v1", "deepseek"), "grok": ("api.x.ai/v1", "grok"),
+    "perplexity": ("api.perplexity.ai/v1", "perplexity"), "huggingface": ("router.huggingface.co/v1", ""),
+}  # fmt: skip
+NAMES = [spec.id for spec in CATALOGUE.specs if not spec.embedded]
+VAULT = {name: {"keys": [{"key": f"made-up-key-of-{name}"}]} for name in NAMES}
+DIRECT = world(VAULT)
+GATEWAY = world({name: entry | {"gatewayEndpoint": COMPAT} for name, entry in VAULT.items()}, gateway=True)
+AT_GATEWAY = "/v1/acct/main/"
+
+
+def permit(made: object, came: object, body: bytes) -> Permit:
+    verdict = decide(made, came, body)  # type: ignore[arg-type]
+    assert isinstance(verdict, Permit), verdict
+    return verdict
+
+
+def test_every_provider_has_its_case() -> None:
+    spoken = {DIRECT.providers[case[0].partition("/")[0]].name for case in CASES}
+    assert spoken == set(NAMES) and set(CHAT) | {"replicate"} == set(NAMES)
+
+
+@pytest.mark.parametrize(("path", "direct", "header", "native"), CASES)
+def test_native_paths(path: str, direct: str, header: str, native: str) -> None:
+    came = arrival(f"/{path}?a=%2F", bearer(), JSON)
+    found = permit(DIRECT, came, chat())
+    assert (found.target.scheme, found.target.authority + found.target.path) == ("https", direct + "?a=%2F")
+    assert (found.target.mode, found.key_header) == ("direct", header)
+    if native:
+        found = permit(GATEWAY, came, chat())
+        assert (found.target.mode, found.target.path, found.key_header) == (
+            "native",
+            f"{AT_GATEWAY}{native}?a=%2F",
+            header,
+        )
+        assert found.body is None
+
+
+@pytest.mark.parametrize("name", CHAT)
+def test_openai_compatible_chat(name: str) -> None:
+    base, prefix = CHAT[name]
+    came = arrival(f"/{name}/v1/chat/completions", bearer(), JSON)
+    found = permit(DIRECT, came, chat("m"))
+    assert (found.target.authority + found.target.path, found.key_header) == (f"{base}/chat/completions",
+                                                                              "authorization")  # fmt: skip
+    if prefix:
+        found = permit(GATEWAY, came, chat("m"))
+        assert (found.target.mode, found.target.path) == ("compat", AT_GATEWAY + "compat/chat/completions")
+        assert found.model and found.model.sent == f"{prefix}/m"
+
+
+@pytest.mark.parametrize("spec", [spec for spec in CATALOGUE.specs if not spec.embedded], ids=lambda spec: spec.id)
+def test_intercepted_hosts_and_aliases(spec: object) -> None:
+    for host in spec.hosts:  # type: ignore[attr-defined]
+        found = permit(DIRECT, intercepted(host, f"{spec.base_path}/x", bearer(), JSON), chat())  # type: ignore[attr-defined]
+        assert found.provider == spec.id and found.target.path == f"{spec.base_path}/x"  # type: ignore[attr-defined]
+    for alias in spec.aliases:  # type: ignore[attr-defined]
+        assert permit(DIRECT, arrival(f"/{alias}/v1/x", bearer(), JSON), chat()).provider == spec.id  # type: ignore[attr-defined]
