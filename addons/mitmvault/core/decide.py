@@ -1,6 +1,6 @@
 """The decision: Arrival → Permit or Refusal. Pure; this file names its steps in order. (DESIGN section 4)
 
-Rules: 1. Who, then where, then what: nothing is said about providers to somebody without a token.
+Rules: 1. Is it well formed, is it for us, who, where, what: nothing is said about keys to somebody without a token.
        2. `admit` decides on the head alone, so that what is refused is refused before its body is read;
           `settle` needs the body. `decide` is both. No other way leads to a Permit.
        3. A Refusal never holds the arrival: its traceback is dropped.

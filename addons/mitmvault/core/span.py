@@ -45,10 +45,10 @@ def find(body: bytes) -> Span | None:
         _valid(text)
         return None
     keys = _members(text).keys()
-    if not {key.lower() for key in keys} & set(_NAMES):
+    if not {key.casefold() for key in keys} & set(_NAMES):
         return None
-    for name in _NAMES:  # Go's encoding/json takes Model for model
-        if len([key for key in keys if key.lower() == name]) > 1:
+    for name in _NAMES:  # Go's encoding/json takes Model for model, and ſtream for stream
+        if len([key for key in keys if key.casefold() == name]) > 1:
             raise Refusal("duplicate_field", f"The request body has {name!r} in two spellings; send exactly one.")
     renamed, places = _rename(text, keys)
     members = _members(renamed)
@@ -82,8 +82,8 @@ def _span(body: bytes, key_end: int, length: int) -> Span:
     if gap is None:  # cannot be: the parser has just read a member here
         raise Refusal("bad_json", "The field 'model' cannot be located in this request body.")
     raw = body[gap.end() : gap.end() + length]
-    value = msgspec.json.decode(raw)
-    return Span(gap.end(), gap.end() + length, value if isinstance(value, str) else None)
+    value = msgspec.json.decode(raw) if raw.startswith(b'"') else None
+    return Span(gap.end(), gap.end() + length, value)
 
 
 def _rename(body: bytes, keys: Iterable[str]) -> tuple[bytes, dict[str, tuple[str, int]]]:
