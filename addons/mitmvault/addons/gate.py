@@ -22,7 +22,7 @@ from mitmvault.core.keys import Rotation
 from mitmvault.core.listing import listing
 from mitmvault.core.place import is_own
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.verdict import Admission, Permit
+from mitmvault.core.verdict import Admission, Permit, Undecided
 from mitmvault.core.world import World
 from mitmvault.local.status import status
 from mitmvault.wire import dial, permits
@@ -37,7 +37,7 @@ class Pending:
 
     world: World
     arrival: Arrival
-    admission: Admission
+    admission: Admission | Undecided
 
 
 class Gate:

@@ -77,8 +77,11 @@ def prefixed(entry: Provider, asked: str, default: str | None = None) -> str:
     return f"{prefix}/{asked}"
 
 
-def edit(entry: Provider, reading: Reading | None, default: str | None) -> ModelEdit:
-    """The model edit that the gateway needs. Raises Refusal when the body names no model."""
+def edit(entry: Provider, reading: Reading | None, default: str | None, named: str | None = None) -> ModelEdit:
+    """The model edit that the gateway needs. Raises Refusal when the body names no model.
+
+    `named` is the model as the provider calls it, where the client wrote something else (`provider/model`).
+    """
     if reading is None or not reading.model:
         raise Refusal("missing_model", "The request body must name the model as a string in the field 'model'.")
-    return ModelEdit(reading.model, prefixed(entry, reading.model, default))
+    return ModelEdit(reading.model, prefixed(entry, named or reading.model, default))

@@ -86,6 +86,7 @@ class Spec:
     auth: tuple[Auth, ...] = (Auth("bearer"),)
     errors: tuple[Dialect, ...] = (Dialect("openai"),)
     model_in_path: str | None = None  # e.g. /models/{model}
+    models: tuple[str, ...] = ()  # patterns of its models' ids, for requests that name no provider; lower case
     gateway: Gateway | None = None
     embedded: bool = False  # served by mitmvault itself
 
@@ -250,7 +251,8 @@ _READERS: dict[type, dict[str, Reader]] = {
     Spec: {
         "name": _text, "aliases": _list(_name), "hosts": _list(_host), "endpoint": _endpoint, "base_path": _path,
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),
-        "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _model_path, "gateway": _shaped(Gateway, "slug"),
+        "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _model_path,
+        "models": _list(_text), "gateway": _shaped(Gateway, "slug"),
         "embedded": _flag,
     },
 }  # fmt: skip

@@ -17,15 +17,16 @@ from mitmvault.core.arrival import Arrival
 from mitmvault.core.catalogue import Auth, Spec
 from mitmvault.core.credentials import candidates, stripped_target
 from mitmvault.core.hostnames import normal, of_url_or_host
-from mitmvault.core.paths import checked, first_segment
+from mitmvault.core.paths import checked, first_segment, native, openai_door
 from mitmvault.core.place import one_user, place
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.routing import route
+from mitmvault.core.routing import Route, route
 from mitmvault.core.scope import check_model, check_provider
 from mitmvault.core.target import choose
+from mitmvault.core.unified import by_model, is_unified
 from mitmvault.core.users import User
 from mitmvault.core.vault import Key
-from mitmvault.core.verdict import Admission, ModelEdit, Permit
+from mitmvault.core.verdict import Admission, ModelEdit, Permit, Undecided
 from mitmvault.core.world import Known, World
 
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
@@ -36,10 +37,10 @@ _UNROUTED = Spec(id="?")
 def decide(world: World, arrival: Arrival, body: bytes = b"") -> Permit | Refusal:
     """The whole decision about a request that has arrived completely."""
     admission = admit(world, arrival)
-    return settle(world, arrival, admission, body) if isinstance(admission, Admission) else admission
+    return admission if isinstance(admission, Refusal) else settle(world, arrival, admission, body)
 
 
-def admit(world: World, arrival: Arrival) -> Admission | Refusal:
+def admit(world: World, arrival: Arrival) -> Admission | Undecided | Refusal:
     """Decide on the head of a request."""
     try:
         return _admit(world, arrival)
@@ -47,10 +48,16 @@ def admit(world: World, arrival: Arrival) -> Admission | Refusal:
         return refusal.speaking(dialect(world, arrival))
 
 
-def settle(world: World, arrival: Arrival, admission: Admission, body: bytes | None) -> Permit | Refusal:
+def settle(world: World, arrival: Arrival, admission: Admission | Undecided, body: bytes | None) -> Permit | Refusal:
     """Decide on the body of an admitted request; None stands for a body that is sent on unread."""
     try:
-        return _settle(world, arrival, admission, body)
+        reading = _reading(world, arrival, admission.needs_body, body)
+        if isinstance(admission, Admission):
+            return _settle(arrival, admission, reading, None)
+        known, named = by_model(world, reading.model if reading else None)
+        path = native(known.spec, arrival.target.partition("?")[0], lenient=True)
+        found = Route(known, "model", openai_door(known.spec, path))
+        return _settle(arrival, _destined(world, arrival, admission.user, found), reading, named)
     except Refusal as refusal:
         return refusal.speaking(admission.dialect)
 
@@ -73,12 +80,19 @@ def dialect(world: World, arrival: Arrival) -> str:
     return (known.spec if known else _UNROUTED).shape_for(path)
 
 
-def _admit(world: World, arrival: Arrival) -> Admission:
+def _admit(world: World, arrival: Arrival) -> Admission | Undecided:
     form.check(arrival)
     path = checked(arrival.target.partition("?")[0])
     at = place(world, arrival)
     user = authenticate(world, arrival)
-    found = route(world, arrival, at)
+    if at is None and is_unified(world, arrival):
+        return Undecided(user, "anthropic" if path.endswith("/messages") else "openai")
+    return _destined(world, arrival, user, route(world, arrival, at))
+
+
+def _destined(world: World, arrival: Arrival, user: User, found: Route) -> Admission:
+    """Where an authenticated request goes on its route. Raises Refusal."""
+    path = arrival.target.partition("?")[0]
     check_provider(user, found.known)
     _usable_keys(found.known)
     _, mark, query = stripped_target(arrival.target).partition("?")
@@ -88,19 +102,21 @@ def _admit(world: World, arrival: Arrival) -> Admission:
     return Admission(user, found.known, found.rule, target, path_model, needs_body and arrival.method not in BODILESS)
 
 
-def _settle(world: World, arrival: Arrival, admission: Admission, body: bytes | None) -> Permit:
+def _settle(arrival: Arrival, admission: Admission, reading: bodies.Reading | None, named: str | None) -> Permit:
+    """The permit. `named` is the model as the provider calls it, where the client wrote `provider/model`."""
     entry, target = admission.known.entry, admission.target
-    assert entry and (body is not None or not admission.needs_body)
-    reading = _reading(world, arrival, admission, body)
+    assert entry
     # Where the path names the model, the provider obeys the path: a field of that name in the body is not it.
-    asked = admission.path_model or (reading.model if reading else None) or _model_in_query(arrival)
+    asked = named or admission.path_model or (reading.model if reading else None) or _model_in_query(arrival)
     if arrival.method not in BODILESS or arrival.websocket:
         check_model(admission.user, entry, asked)
     model, edited = (ModelEdit(asked, asked) if asked else None), None
     if target.prefixes_model and admission.path_model is None and arrival.method not in BODILESS:
-        model = bodies.edit(entry, reading, target.default_prefix)
-        if reading and model.sent != model.asked:
-            edited = reading.written(model.sent)
+        model = bodies.edit(entry, reading, target.default_prefix, named)
+    elif named and reading and reading.model:
+        model = ModelEdit(reading.model, named)
+    if reading and model and model.sent != model.asked:
+        edited = reading.written(model.sent)
     auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
     return Permit(
         user=admission.user.name,
@@ -117,14 +133,15 @@ def _settle(world: World, arrival: Arrival, admission: Admission, body: bytes | 
     )
 
 
-def _reading(world: World, arrival: Arrival, admission: Admission, body: bytes | None) -> bodies.Reading | None:
+def _reading(world: World, arrival: Arrival, needed: bool, body: bytes | None) -> bodies.Reading | None:
+    assert body is not None or not needed
     if not body:
         return None
     try:
         return bodies.read(arrival, body, max(world.settings.body_limit, len(body)))
     except Refusal as refusal:
         unread = refusal.reason == "unsupported_encoding" or "multipart/" in arrival.value("content-type").lower()
-        if unread and not admission.needs_body:
+        if unread and not needed:
             return None  # we could not, and need not
         raise
 

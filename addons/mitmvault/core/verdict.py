@@ -49,6 +49,15 @@ class Admission:
 
 
 @dataclass(frozen=True)
+class Undecided:
+    """The head of the request is in order, but the model in its body chooses the provider."""
+
+    user: User
+    dialect: str
+    needs_body: bool = True
+
+
+@dataclass(frozen=True)
 class ModelEdit:
     """The model the client asked for, and the one that is sent."""
 

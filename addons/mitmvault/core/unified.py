@@ -1,0 +1,69 @@
+"""Pick the provider by the model, for paths that name no provider. (DESIGN section 4.3; reference systems 001 and 002)
+
+Rules: 1. `provider/model` names the provider, by any of its names. It is sent the rest, unless the vault knows
+          the id as it stands (`openrouter/auto`).
+       2. Else a model that the vault names belongs to the provider that lists it; the lowest priority wins.
+       3. Else the catalogue's patterns, among providers with a usable key.
+       4. There is no default: what matches nothing is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from mitmvault.core.arrival import Arrival
+from mitmvault.core.paths import first_segment
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.world import Known, World
+
+PATHS = frozenset(
+    f"{base}{tail}"
+    for base in ("", "/v1")
+    for tail in ("/chat/completions", "/completions", "/embeddings", "/responses", "/messages")
+)
+_LAST = 1 << 31  # the priority of a model whose priority nobody wrote down
+
+
+def is_unified(world: World, arrival: Arrival) -> bool:
+    """Does this request for our own address leave the provider to the model?"""
+    path = arrival.target.partition("?")[0]
+    named = any(arrival.values("x-host-final")) or first_segment(path) in world.providers
+    return arrival.method == "POST" and path in PATHS and not named
+
+
+def by_model(world: World, asked: str | None) -> tuple[Known, str]:
+    """The provider for a model, and the model as that provider calls it. Raises Refusal."""
+    if not asked:
+        raise Refusal("missing_model", "The request body must name the model in the field 'model': provider/model.")
+    for rule in (_by_name, _by_vault, _by_pattern):
+        for known, model in rule(world, asked):
+            return known, model
+    raise Refusal("no_provider", f"No provider is known for the model {asked!r}; name it as provider/model.")
+
+
+def _by_name(world: World, asked: str) -> Iterator[tuple[Known, str]]:
+    name, slash, rest = asked.partition("/")
+    known = world.providers.get(name)
+    if slash and rest and known and known.entry:
+        stands = asked in {model.id for model in known.entry.models}
+        yield known, asked if stands else rest
+
+
+def _by_vault(world: World, asked: str) -> Iterator[tuple[Known, str]]:
+    listed = [
+        (_LAST if model.priority is None else model.priority, name)
+        for name, entry in world.vault.providers.items()
+        for model in entry.models
+        if model.id == asked and any(key.usable for key in entry.keys)
+    ]
+    for _, name in sorted(listed, key=lambda pair: pair[0]):
+        yield world.providers[name], asked
+
+
+def _by_pattern(world: World, asked: str) -> Iterator[tuple[Known, str]]:
+    for spec in world.catalogue.specs:
+        known = world.providers[spec.id]
+        usable = known.entry is not None and any(key.usable for key in known.entry.keys)
+        if usable and any(fnmatchcase(asked.lower(), pattern) for pattern in spec.models):
+            yield known, asked

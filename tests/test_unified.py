@@ -1,0 +1,98 @@
+"""The model chooses the provider, on paths that name none. (reference systems 001 and 002)"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mitmvault.core.decide import decide
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.verdict import Permit
+from tests.worlds import COMPAT, JSON, PROVIDERS, arrival, bearer, chat, through_gateway, world
+
+LISTED = {
+    "groq": PROVIDERS["groq"] | {"models": [{"id": "shared", "priority": 20}, {"id": "groq/compound-mini"}]},
+    "mine": PROVIDERS["mine"] | {"models": [{"id": "shared", "priority": 10}, {"id": "claude-of-mine"}]},
+    "mistral": PROVIDERS["mistral"] | {"models": [{"id": "only-expired"}]},
+}
+WORLD = world(PROVIDERS | LISTED)
+CHAT = "/v1/chat/completions"
+
+
+def verdict(target: str, model: Any, user: str = "alice", made: Any = WORLD, **fields: Any) -> Permit | Refusal:
+    return decide(made, arrival(target, bearer(user), JSON, **fields), chat(model))
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "provider", "sent", "arrives"),
+    [
+        (CHAT, "openai/gpt-4o", "openai", "gpt-4o", "api.openai.com/v1/chat/completions"),
+        ("/chat/completions?a=1", "groq/llama", "groq", "llama", "api.groq.com/openai/v1/chat/completions?a=1"),
+        (CHAT, "google-ai-studio/gemini-x", "gemini", "gemini-x",
+         "generativelanguage.googleapis.com/v1beta/openai/chat/completions"),
+        (CHAT, "groq/openai/gpt-oss", "groq", "openai/gpt-oss", "api.groq.com/openai/v1/chat/completions"),
+        (CHAT, "groq/compound-mini", "groq", "groq/compound-mini", "api.groq.com/openai/v1/chat/completions"),
+        (CHAT, "mine/x", "mine", "x", "llm.example:8443/deep/v9/chat/completions"),
+        (CHAT, "shared", "mine", "shared", "llm.example:8443/deep/v9/chat/completions"),
+        (CHAT, "claude-of-mine", "mine", "claude-of-mine", "llm.example:8443/deep/v9/chat/completions"),
+        (CHAT, "gpt-4o", "openai", "gpt-4o", "api.openai.com/v1/chat/completions"),
+        (CHAT, "GPT-4o", "openai", "GPT-4o", "api.openai.com/v1/chat/completions"),
+        (CHAT, "claude-x", "anthropic", "claude-x", "api.anthropic.com/v1/chat/completions"),
+        ("/v1/messages", "claude-x", "anthropic", "claude-x", "api.anthropic.com/v1/messages"),
+        ("/v1/responses", "o3-mini", "openai", "o3-mini", "api.openai.com/v1/responses"),
+        ("/v1/embeddings", "text-embedding-3", "openai", "text-embedding-3", "api.openai.com/v1/embeddings"),
+    ],
+)  # fmt: skip
+def test_chosen(target: str, asked: str, provider: str, sent: str, arrives: str) -> None:
+    permit = verdict(target, asked)
+    assert isinstance(permit, Permit), permit
+    assert (permit.provider, permit.rule, permit.target.authority + permit.target.path) == (provider, "model", arrives)
+    assert permit.model and (permit.model.asked, permit.model.sent) == (asked, sent)
+    body = json.loads(permit.body) if permit.body is not None else json.loads(chat(asked))
+    assert body == json.loads(chat(sent))
+
+
+def test_through_the_gateway() -> None:
+    permit = verdict(CHAT, "gemini/gemini-x", made=through_gateway())
+    assert isinstance(permit, Permit) and permit.target.mode == "compat" and permit.model
+    assert permit.model.sent == "google-ai-studio/gemini-x"
+    assert COMPAT.endswith("/compat")
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "user", "reason"),
+    [
+        (CHAT, "unheard-of", "alice", "no_provider"),
+        (CHAT, "nobody/x", "alice", "no_provider"),
+        (CHAT, "morph/x", "alice", "no_provider"),
+        (CHAT, "mistral/x", "alice", "no_usable_key"),
+        (CHAT, "only-expired", "alice", "no_provider"),
+        (CHAT, "", "alice", "missing_model"),
+        (CHAT, None, "alice", "missing_model"),
+        (CHAT, "openai/gpt", "carol", "provider_not_allowed"),
+        (CHAT, "openai/dear", "dave", "model_not_allowed"),
+        ("/v1/messages", "unheard-of", "alice", "no_provider"),
+        (CHAT, "gpt-4o", "erin", "unknown_token"),
+    ],
+)
+def test_refused(target: str, asked: Any, user: str, reason: str) -> None:
+    refusal = verdict(target, asked, user)
+    assert isinstance(refusal, Refusal) and refusal.reason == reason
+    assert refusal.dialect == ("anthropic" if target.endswith("messages") else "openai")
+
+
+def test_a_limited_user_is_judged_by_the_providers_own_name_of_the_model() -> None:
+    assert isinstance(verdict(CHAT, "openai/cheap", "dave"), Permit)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_other_methods_name_no_model(method: str) -> None:
+    assert isinstance(verdict(CHAT, "openai/gpt", method=method), Refusal)
+
+
+def test_x_host_final_and_a_providers_own_name_win() -> None:
+    headers = (bearer(), JSON, ("X-Host-Final", "api.groq.com"))
+    permit = decide(WORLD, arrival("/openai/v1/chat/completions", *headers), chat("openai/gpt"))
+    assert isinstance(permit, Permit) and (permit.provider, permit.body) == ("groq", None)
