@@ -23,6 +23,9 @@ class Answers:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         permit, response = permits.of(flow.request), flow.response
+        for name, value in flow.metadata.get("mitmvault_cors", ()):
+            if response is not None:
+                response.headers[name] = value
         if permit is None or response is None or response.status_code == _SWITCHING_PROTOCOLS:
             return
         try:
@@ -63,6 +66,7 @@ def _hold_back(flow: http.HTTPFlow, response: http.Response, ours: Answer) -> No
     response.status_code, response.reason = ours.status, ""
     response.headers = http.Headers([(name.encode(), value.encode()) for name, value in ours.headers])
     response.headers["connection"] = "close"
+    response.headers.update(dict(flow.metadata.get("mitmvault_cors", ())))
     response.stream = _once(flow, ours.body)
 
 

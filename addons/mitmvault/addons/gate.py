@@ -15,6 +15,7 @@ from mitmvault.addons.arrivals import arrival_of, arrival_of_replay, has_false_v
 from mitmvault.addons.fail_closed import fail_closed, refuse
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.tunnels import Tunnels
+from mitmvault.core import cors
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.credentials import stripped_headers
 from mitmvault.core.decide import admit, settle
@@ -74,9 +75,11 @@ class Gate:
         if has_false_version(flow):
             raise Refusal("bad_request", "The request line names a version that this connection does not speak.")
         arrival = self._identified(flow, original, world)
-        own_page = status(arrival.method, arrival.target.partition("?")[0])
-        if own_page and is_own(world, arrival):
-            flow.response = response_of(own_page)
+        if allowed := cors.headers(world.settings, arrival):
+            flow.metadata["mitmvault_cors"] = [list(pair) for pair in allowed]
+        page = status(arrival.method, arrival.target.partition("?")[0]) or cors.preflight(world.settings, arrival)
+        if page and is_own(world, arrival):
+            flow.response = response_of(page)
             return
         if listed := listing(world, arrival):
             flow.response = response_of(listed)

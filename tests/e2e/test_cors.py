@@ -1,0 +1,47 @@
+"""A page of an allowed origin reads every answer: the provider's, a stream's, a refusal's. Others get nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.client import BEARER, CHAT, send
+from tests.conftest import standard_providers
+from tests.provider import FakeProvider
+from tests.proxy import RunningProxy
+
+pytestmark = pytest.mark.e2e
+PAGE = {"Origin": "https://chat.example.com"}
+PATH = "/openai/v1/chat/completions"
+
+
+@pytest.fixture(scope="module")
+def proxy(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+    settings = "allow_origins: [https://chat.example.com]\n"
+    providers = standard_providers(provider_of_module.url)
+    with RunningProxy(tmp_path_factory.mktemp("home"), providers, settings=settings) as running:
+        yield running
+        running.assert_nothing_leaked()
+
+
+@pytest.mark.parametrize(("headers", "status"), [(BEARER, 200), ({}, 401)])
+def test_answers(proxy: RunningProxy, provider: FakeProvider, headers: dict[str, str], status: int) -> None:
+    reply = send(proxy, PATH, CHAT, headers=headers | PAGE)
+    assert (reply.status, reply.headers["access-control-allow-origin"]) == (status, "https://chat.example.com")
+    assert send(proxy, PATH, CHAT, headers=headers).headers.get("access-control-allow-origin") is None
+
+
+def test_redirect_that_is_held_back(proxy: RunningProxy, provider: FakeProvider) -> None:
+    provider.next(302, {"Location": "https://evil.example/"})
+    reply = send(proxy, PATH, CHAT, headers=BEARER | PAGE)
+    assert (reply.reason, reply.headers["access-control-allow-origin"]) == ("upstream_redirect", PAGE["Origin"])
+
+
+def test_preflight_needs_no_token(proxy: RunningProxy, provider: FakeProvider) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    reply = send(proxy, PATH, method="OPTIONS", headers=PAGE | asked)
+    assert (reply.status, reply.headers["access-control-allow-headers"]) == (204, "authorization")
+    reply = send(proxy, PATH, method="OPTIONS", headers={"Origin": "https://evil.example"} | asked)
+    assert (reply.status, reply.reason) == (403, "origin_refused")
+    assert provider.arrivals == []
