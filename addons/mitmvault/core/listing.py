@@ -28,7 +28,7 @@ MODELS = "/v1/models"
 def listing(world: World, arrival: Arrival) -> Answer | None:
     """The answer to a request for a list; None when it is not for one that the vault has. Raises Refusal."""
     path = arrival.target.partition("?")[0]
-    wanted = arrival.method in ("GET", "HEAD") and not any(arrival.values("x-host-final"))
+    wanted = arrival.method in ("GET", "HEAD") and not list(arrival.values("x-host-final"))
     name, _, rest = path[1:].partition("/")
     if not wanted or not (path == PROVIDERS or f"/{rest}".startswith(MODELS)):
         return None
