@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,7 @@ Async = Callable[[argparse.Namespace], Awaitable[Result]]
 
 def run(sdk: str, model: str, call: Sync, call_async: Async, answers: tuple[str, ...] = ("json", "stream")) -> None:
     """Parse the arguments, make one call, print the outcome, exit."""
+    faulthandler.dump_traceback_later(2 * TIMEOUT_SECONDS, exit=True)  # a hang says where
     parser = argparse.ArgumentParser(description=f"One request with the unmodified {sdk} SDK.")
     parser.add_argument("--flavour", choices=("sync", "async"), default="sync")
     parser.add_argument("--answer", choices=answers, default=answers[0])
