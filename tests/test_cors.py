@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mitmvault.core import cors, settings
+from mitmvault.core.refusal import Refusal
 from tests.worlds import arrival
 
 ORIGIN = ("Origin", "https://Chat.example.com")
@@ -35,6 +36,13 @@ def test_preflight() -> None:
     answer = cors.preflight(made, arrival("/openai/v1/x", *PREFLIGHT, method="OPTIONS"))
     assert answer and answer.status == 204
     assert dict(answer.headers)["access-control-allow-headers"] == "authorization,x-a"
+
+
+@pytest.mark.parametrize("asked", ["authorization\rx-evil: 1", "a\nb", "a\x00b"])
+def test_a_malformed_preflight_is_not_said_back(asked: str) -> None:
+    came = arrival("/openai/v1/x", *PREFLIGHT[:2], ("Access-Control-Request-Headers", asked), method="OPTIONS")
+    with pytest.raises(Refusal):
+        cors.preflight(settings.load("allow_origins: ['*']"), came)
 
 
 @pytest.mark.parametrize(

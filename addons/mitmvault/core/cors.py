@@ -6,6 +6,7 @@ a token; it opens nothing by itself.
 
 from __future__ import annotations
 
+from mitmvault.core import form
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.refusal import Answer
 from mitmvault.core.settings import Settings
@@ -30,10 +31,11 @@ def headers(settings: Settings, arrival: Arrival) -> Headers:
 
 
 def preflight(settings: Settings, arrival: Arrival) -> Answer | None:
-    """The answer to a preflight from an allowed origin; None for anything else."""
+    """The answer to a preflight from an allowed origin; None for anything else. Raises Refusal for a malformed one."""
     asked = arrival.value("access-control-request-method")
     if arrival.method != "OPTIONS" or not asked or not headers(settings, arrival):
         return None
+    form.check(arrival)  # what it asks for is said back
     wanted = arrival.value("access-control-request-headers")
     found = [
         ("access-control-allow-methods", METHODS),
