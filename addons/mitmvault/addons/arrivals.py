@@ -7,7 +7,7 @@ from typing import Any
 from mitmproxy import http
 
 from mitmvault.core.arrival import Arrival, Way
-from mitmvault.core.credentials import CARRIERS, STRIPPED, stripped_headers, stripped_target
+from mitmvault.core.credentials import CARRIERS, CREDENTIALS, stripped_headers, stripped_target
 from mitmvault.core.form import is_token
 from mitmvault.core.users import User
 from mitmvault.wire import modes
@@ -86,7 +86,7 @@ def hide(request: http.Request) -> None:
             request.headers[name] = HIDDEN
         elif not is_token(plain):  # it cannot leave, and may hold anything
             del request.headers[name]
-        elif plain in STRIPPED - {"host", "x-host-final"}:
+        elif plain in CREDENTIALS:
             request.headers[name] = "[removed]"
     if "sec-websocket-protocol" in request.headers:
         kept = [v for k, v in stripped_headers(tuple(request.headers.items(multi=True)))

@@ -19,7 +19,7 @@ from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.core import catalogue, settings
 from mitmvault.core.hostnames import split_authority
 from mitmvault.core.networks import is_loopback
-from mitmvault.core.vault import EXPIRED, Vault
+from mitmvault.core.vault import Vault, is_expired
 from mitmvault.home import start, store
 from mitmvault.home.layout import Home
 from mitmvault.home.password import crypto_token
@@ -84,7 +84,7 @@ class _Banner:
 
 def _first_user(home: Home) -> tuple[str, str | None]:
     for name, entry in store.load_users_document(home).items():
-        if str(entry.get("type", "")).strip().lower() != EXPIRED:
+        if not is_expired(str(entry.get("type", ""))):
             return name, entry.get("key")
     return "(none: add one with mitmvault users add NAME)", None
 

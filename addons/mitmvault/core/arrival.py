@@ -44,6 +44,10 @@ class Arrival:
         """The first value of a header, or an empty string."""
         return next(self.values(name), "")
 
+    def has(self, name: str) -> bool:
+        """Is the header there, even if it is empty? `name` in lower case."""
+        return any(key.lower() == name for key, _ in self.headers)
+
     @property
     def authorities(self) -> set[str]:
         """Every host name that the request itself gives, as sent."""

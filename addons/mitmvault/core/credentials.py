@@ -30,16 +30,16 @@ QUERY_CARRIERS = frozenset({"key", "auth_token"})
 # Browsers cannot set headers on a WebSocket, so OpenAI and Cloudflare take keys as subprotocols.
 SUBPROTOCOLS = ("openai-insecure-api-key.", "cf-aig-authorization.")
 
-# Removed although we never look for a token in them: other credentials, and our own control headers.
-STRIPPED = frozenset(CARRIERS) - {"sec-websocket-protocol"} | {
+# Every header that is a credential as a whole; in some of them we never look for a token.
+CREDENTIALS = frozenset(CARRIERS) - {"sec-websocket-protocol"} | {
     "cookie",
     "cf-aig-authorization",
     "x-auth-key",
     "x-auth-email",
     "x-amz-security-token",
-    "x-host-final",
-    "host",  # set anew from the destination
 }
+# Beside them: our own control header, and the host, which is set anew from the destination.
+STRIPPED = CREDENTIALS | {"x-host-final", "host"}
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authenticate"})
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-import msgspec
-
+from mitmvault.core import form
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.decide import authenticate
 from mitmvault.core.paths import checked
 from mitmvault.core.place import place
-from mitmvault.core.refusal import Answer, Refusal
+from mitmvault.core.refusal import Answer, Refusal, json_answer
 from mitmvault.core.scope import check_provider
 from mitmvault.core.users import User
 from mitmvault.core.vault import Model, Provider
@@ -28,15 +27,16 @@ MODELS = "/v1/models"
 def listing(world: World, arrival: Arrival) -> Answer | None:
     """The answer to a request for a list; None when it is not for one that the vault has. Raises Refusal."""
     path = arrival.target.partition("?")[0]
-    wanted = arrival.method in ("GET", "HEAD") and not list(arrival.values("x-host-final"))
+    wanted = arrival.method in ("GET", "HEAD") and not arrival.has("x-host-final")
     name, _, rest = path[1:].partition("/")
     if not wanted or not (path == PROVIDERS or f"/{rest}".startswith(MODELS)):
         return None
+    form.check(arrival)
     checked(path)
     if place(world, arrival) is not None:
         return None
     if path == PROVIDERS:
-        return _json(_providers(world, authenticate(world, arrival)))
+        return json_answer(_providers(world, authenticate(world, arrival)))
     tail = f"/{rest}"[len(MODELS) :]
     return _models(world, arrival, name, tail) if tail[:1] in ("", "/") else None
 
@@ -51,11 +51,11 @@ def _models(world: World, arrival: Arrival, name: str, tail: str) -> Answer | No
         return None
     models = {model.id: _model(known.entry, model) for model in known.entry.models if user.may_use_model(model.id)}
     if tail in ("", "/"):
-        return _json({"object": "list", "data": list(models.values())})
+        return json_answer({"object": "list", "data": list(models.values())})
     asked = unquote(tail[1:])
     if asked not in models:
         raise Refusal("not_found", f"Model {asked!r} not found for provider {name!r}.")
-    return _json(models[asked])
+    return json_answer(models[asked])
 
 
 def _providers(world: World, user: User) -> dict[str, Any]:
@@ -79,9 +79,3 @@ def _model(entry: Provider, model: Model) -> dict[str, Any]:
         "context_length": model.context_window,
         "max_completion_tokens": model.max_output_tokens,
     }
-
-
-def _json(document: dict[str, Any]) -> Answer:
-    body = msgspec.json.encode(document)
-    headers = (("content-type", "application/json"), ("content-length", str(len(body))), ("cache-control", "no-store"))
-    return Answer(200, headers, body)

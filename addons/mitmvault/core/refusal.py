@@ -91,13 +91,16 @@ class Answer:
     body: bytes
 
 
+def json_answer(document: Any, status: int = HTTPStatus.OK, *more: tuple[str, str]) -> Answer:
+    """An answer of ours in JSON, with more headers behind the usual ones."""
+    body = msgspec.json.encode(document)
+    usual = (("content-type", "application/json"), ("content-length", str(len(body))), ("cache-control", "no-store"))
+    return Answer(int(status), usual + more, body)
+
+
 def answer(refusal: Refusal) -> Answer:
     """Render a refusal as the JSON error its dialect's SDKs expect."""
-    body = msgspec.json.encode(_SHAPES[refusal.dialect](refusal))
     headers = [
-        ("content-type", "application/json"),
-        ("content-length", str(len(body))),
-        ("cache-control", "no-store"),
         ("x-mitmvault-reason", refusal.reason),
         ("x-should-retry", "true" if refusal.reason in WORTH_A_RETRY else "false"),
     ]
@@ -105,7 +108,7 @@ def answer(refusal: Refusal) -> Answer:
         headers.append(("www-authenticate", 'Bearer realm="mitmvault"'))
     if refusal.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         headers.append(("proxy-authenticate", 'Basic realm="mitmvault"'))
-    return Answer(refusal.status, tuple(headers), body)
+    return json_answer(_SHAPES[refusal.dialect](refusal), refusal.status, *headers)
 
 
 def _openai(refusal: Refusal) -> dict[str, Any]:

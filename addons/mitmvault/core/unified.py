@@ -28,7 +28,7 @@ _LAST = 1 << 31  # the priority of a model whose priority nobody wrote down
 def is_unified(world: World, arrival: Arrival) -> bool:
     """Does this request for our own address leave the provider to the model?"""
     path = arrival.target.partition("?")[0]
-    named = bool(list(arrival.values("x-host-final"))) or first_segment(path) in world.providers
+    named = arrival.has("x-host-final") or first_segment(path) in world.providers
     return arrival.method == "POST" and path in PATHS and not named
 
 

@@ -18,8 +18,8 @@ from fnmatch import fnmatchcase
 from mitmvault.core import document
 from mitmvault.core.document import Document, DocumentError
 from mitmvault.core.field import Field
+from mitmvault.core.vault import is_expired
 
-EXPIRED = "expired"
 MIN_TOKEN = 8
 USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*\Z")
 
@@ -97,7 +97,7 @@ def checked(raw: Document) -> Users:
             entry.fail(f"has the same token as {document.step('', seen[stored])}")
         seen[stored] = name
         user = User(name, _providers(entry["providers"]), _names(entry["models"]))
-        if entry["type"].text("").strip().lower() != EXPIRED:
+        if not is_expired(entry["type"].text("")):
             entered[stored] = user
     return Users(entered)
 

@@ -17,7 +17,7 @@ from mitmvault.core.field import Field
 from mitmvault.core.masked import masked as masked
 from mitmvault.core.secret import Secret
 
-EXPIRED = "expired"
+_EXPIRED = "expired"
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 # Visible ASCII; blanks inside, not at the ends.
@@ -26,6 +26,11 @@ _HEADER_SAFE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z")
 
 class VaultError(DocumentError):
     """The document is no vault. The text names the field, never its content."""
+
+
+def is_expired(kind: str) -> bool:
+    """Does this `type`, of a key or a user, say that it is never used again?"""
+    return kind.strip().lower() == _EXPIRED
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Key:
     @property
     def usable(self) -> bool:
         """Expired keys are never used."""
-        return self.type.strip().lower() != EXPIRED
+        return not is_expired(self.type)
 
     @property
     def label(self) -> str:

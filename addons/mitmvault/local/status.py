@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from mitmvault import __version__
-from mitmvault.core.refusal import Answer
+from mitmvault.core.refusal import Answer, json_answer
 
 
 def _health() -> dict[str, str]:
@@ -24,8 +22,4 @@ ROUTES: dict[str, Callable[[], dict[str, str]]] = {"/": _root, "/health": _healt
 def status(method: str, path: str) -> Answer | None:
     """The answer to a request for our own pages; None when it is for somebody else."""
     page = ROUTES.get(path) if method in ("GET", "HEAD") else None
-    if page is None:
-        return None
-    body = msgspec.json.encode(page())
-    headers = (("content-type", "application/json"), ("content-length", str(len(body))), ("cache-control", "no-store"))
-    return Answer(200, headers, body)
+    return json_answer(page()) if page else None

@@ -22,7 +22,7 @@ from mitmproxy.http import Request
 from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers.http import HttpEvent, ReceiveHttp, RequestHeaders
 
-from mitmvault.core.credentials import CARRIERS
+from mitmvault.core.credentials import CREDENTIALS
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import compat, permits, switch
@@ -30,7 +30,6 @@ from mitmvault.wire import compat, permits, switch
 logger = logging.getLogger(__name__)
 _NAMES = ("Http1Client", "Http2Client", "Http3Client")
 _STOCK: dict[str, Any] = {name: getattr(layers, name) for name in _NAMES}
-_REMOVED = (*(name for name, kind in CARRIERS.items() if kind != "subprotocol"), "cf-aig-authorization", "cookie")
 
 
 def install() -> None:
@@ -69,7 +68,7 @@ def write(connection: Connection, original: Request, outgoing: Request) -> None:
     if permit is None or not switch.is_on():
         raise Refusal("not_permitted", "mitmvault did not permit this request; nothing was sent.")
     _check(connection, outgoing, permit)
-    for name in _REMOVED:
+    for name in CREDENTIALS:
         outgoing.headers.pop(name, None)
     if outgoing.headers.get("connection", "").lower() == "close":  # between the client and us
         outgoing.headers.pop("connection")
