@@ -96,7 +96,7 @@ class Evil:
 
     def __init__(self, address: str = "127.0.0.2", reply: bytes = b"evil says hi") -> None:
         self.received = b""
-        self.connections = 0
+        self.connections = self._round = 0
         self.reply = self._usual = reply
         self._server = socket.create_server((address, 0))
         self.address, self.port = self._server.getsockname()
@@ -112,8 +112,9 @@ class Evil:
         self._thread.join(TIMEOUT)
 
     def clear(self) -> None:
-        """Forget what was received, and answer as usual."""
+        """Forget what was received, and answer as usual. What connections of before still bring is not noted."""
         self.received, self.connections, self.reply = b"", 0, self._usual
+        self._round += 1
 
     def _run(self) -> None:
         while True:
@@ -122,13 +123,14 @@ class Evil:
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self._talk, args=(sock,), daemon=True).start()
+            threading.Thread(target=self._talk, args=(sock, self._round), daemon=True).start()
 
-    def _talk(self, sock: socket.socket) -> None:
+    def _talk(self, sock: socket.socket, accepted_in: int) -> None:
         with sock, suppress(OSError):
             sock.settimeout(TIMEOUT)
             while data := sock.recv(65536):
-                self.received += data
+                if accepted_in == self._round:
+                    self.received += data
                 sock.sendall(self.reply)
 
 
