@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.catalogue import Auth, CatalogueError, Gateway, load
+from mitmvault.core.catalogue import Auth, CatalogueError, Gateway, filled, load
 from tests.worlds import CATALOGUE
 
 FULL = """
@@ -19,7 +19,7 @@ mine:
   chat_base: /openai
   auth: [{scheme: x-api-key, when: /messages}, {scheme: bearer}]
   errors: [{shape: anthropic, when: /messages}, {shape: google}]
-  model_in_path: "/models/{model}"
+  model_in_path: ["/models/{model}:"]
   gateway: {slug: custom-mine, keep_base: true}
 """
 
@@ -27,8 +27,8 @@ mine:
 def test_everything_is_read():
     spec = load(FULL).by_name["my-llm"]
     assert (spec.id, spec.name, spec.names, spec.hosts) == ("mine", "Mine", ("mine", "my-llm"), ("llm.example",))
-    assert sorted(spec.bases, key=len, reverse=True) == list(spec.bases)
-    assert set(spec.bases) == {"/openai", "/api/v2", "/v2", "/v3"}
+    assert [len(spelt) for spelt, _ in spec.bases] == [7, 7, 3, 3]
+    assert dict(spec.bases) == {"/openai": "/openai", "/api/v2": "/api/v2", "/v2": "/api/v2", "/v3": "/v3"}
     assert spec.auth_for("/v2/messages") == Auth("x-api-key", "/messages")
     assert (spec.auth_for("/v2/chat").header, spec.auth_for("/v2/chat").template) == ("authorization", "Bearer {}")
     assert (spec.shape_for("/messages"), spec.shape_for("/")) == ("anthropic", "google")
@@ -164,8 +164,9 @@ def test_wrong_types(text):
 @pytest.mark.parametrize(
     "text",
     ["a: {endpoint: 5}", "a: {name: 5}", "a: {versions: [v1]}", "a: {spellings: ['/v1/']}",
-    "a: {model_in_path: /models/}",
-     "a: {model_in_path: 5}", "a: {auth: [{scheme: bearer, when: 5}, {scheme: bearer}]}", "a: {gateway: {slug: 5}}",
+    "a: {model_in_path: ['/models/']}", "a: {model_in_path: ['/models/{model}?']}",
+     "a: {model_in_path: [5]}", "a: {hosts: ['*.example']}", "a: {hosts: [x.*.example]}", "a: {hosts: [a.*]}",
+     "a: {gateway: {slug: x, labels: -1}}", "a: {gateway: {slug: x, labels: true}}", "a: {gateway: {slug: x, compat: /y}}", "a: {auth: [{scheme: bearer, when: 5}, {scheme: bearer}]}", "a: {gateway: {slug: 5}}",
      "a: {aliases: ['x/y']}", "a: {embedded: maybe}"],
 )  # fmt: skip
 def test_wrong_values(text):
@@ -182,3 +183,18 @@ def test_a_document_that_is_no_mapping(text):
 def test_a_provider_written_twice():
     with pytest.raises(CatalogueError):
         load("a: {hosts: [a.example]}\na: {hosts: [b.example]}")
+
+
+def test_an_endpoint_decides_the_stars():
+    text = "a: {base_path: /v1/projects/*/places/*, versions: [/v2/projects/*/places/*], chat_base: /v1/projects/*/x}"
+    spec = load(text).by_name["a"]
+    assert filled(spec, "/v1") == filled(spec, "/v1/projects/p/other/q") == filled(spec, "") == spec
+    own = filled(spec, "/v1/projects/p/places/q")
+    assert (own.base_path, own.versions) == ("/v1/projects/p/places/q", ("/v2/projects/p/places/q",))
+    assert own.chat_base == "/v1/projects/p/x" and dict(own.bases)["/v2/projects/*/places/*"] == own.versions[0]
+    assert filled(spec, "/v2/projects/p/places/q") == own
+
+
+@pytest.mark.parametrize("hosts", ["['*.llm.example']", "['*-east.llm.example']", "[x.*.llm.example]"])
+def test_patterns_of_hosts(hosts):
+    assert "*" in load(f"a: {{hosts: {hosts}}}").by_name["a"].hosts[0]

@@ -5,9 +5,12 @@ Sources of the expected addresses: the providers' API documentation and SDKs; Cl
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from mitmvault.core.decide import decide
+from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Permit
 from tests.worlds import CATALOGUE, COMPAT, JSON, arrival, bearer, chat, intercepted, world
 
@@ -38,6 +41,29 @@ CASES: list[tuple[str, str, str, str]] = [
     ("perplexity-ai/search", "api.perplexity.ai/search", "authorization", "perplexity-ai/search"),
     ("replicate/v1/predictions", "api.replicate.com/v1/predictions", "authorization", "replicate/predictions"),
     ("huggingface/v1/responses", "router.huggingface.co/v1/responses", "authorization", ""),
+    ("workers-ai/run/@cf/meta/llama-3-8b-instruct",
+     "api.cloudflare.com/client/v4/accounts/acct/ai/run/@cf/meta/llama-3-8b-instruct", "authorization",
+     "workers-ai/@cf/meta/llama-3-8b-instruct"),
+    ("workers-ai/client/v4/accounts/dummy/ai/run/@cf%2Fmeta%2Fllama-3-8b-instruct",
+     "api.cloudflare.com/client/v4/accounts/acct/ai/run/@cf%2Fmeta%2Fllama-3-8b-instruct", "authorization",
+     "workers-ai/@cf%2Fmeta%2Fllama-3-8b-instruct"),
+    ("workers-ai/v1/embeddings", "api.cloudflare.com/client/v4/accounts/acct/ai/v1/embeddings", "authorization",
+     "workers-ai/v1/embeddings"),
+    ("azure-openai/openai/deployments/my-gpt/chat/completions",
+     "res.openai.azure.com/openai/deployments/my-gpt/chat/completions", "api-key",
+     "azure-openai/res/my-gpt/chat/completions"),
+    ("azure/openai/v1/responses", "res.openai.azure.com/openai/v1/responses", "api-key", ""),
+    ("vertex/v1/projects/dummy/locations/moon/publishers/google/models/g:generateContent",
+     "europe-west4-aiplatform.googleapis.com/v1/projects/proj/locations/europe-west4/publishers/google/models/g:generateContent",
+     "authorization", "google-vertex-ai/v1/projects/proj/locations/europe-west4/publishers/google/models/g:generateContent"),
+    ("vertex/v1beta1/projects/dummy/locations/moon/publishers/google/models/g:generateContent",
+     "europe-west4-aiplatform.googleapis.com/v1beta1/projects/proj/locations/europe-west4/publishers/google/models/g:generateContent",
+     "authorization", ""),
+    ("bedrock/model/anthropic.claude-3-haiku-v1%3A0/converse",
+     "bedrock-runtime.eu-west-1.amazonaws.com/model/anthropic.claude-3-haiku-v1%3A0/converse", "authorization",
+     "aws-bedrock/bedrock-runtime/eu-west-1/model/anthropic.claude-3-haiku-v1%3A0/converse"),
+    ("ollama/api/chat", "127.0.0.1:11434/api/chat", "authorization", ""),
+    ("vllm/v1/embeddings", "127.0.0.1:8000/v1/embeddings", "authorization", ""),
 ]  # fmt: skip
 # provider -> where its OpenAI-compatible chat is, and its prefix at the compat endpoint
 CHAT = {
@@ -53,9 +79,24 @@ CHAT = {
     "cerebras": ("api.cerebras.ai/v1", "cerebras"), "cohere": ("api.cohere.com/compatibility/v1", "cohere"),
     "deepseek": ("api.deepseek.com/v1", "deepseek"), "grok": ("api.x.ai/v1", "grok"),
     "perplexity": ("api.perplexity.ai/v1", "perplexity"), "huggingface": ("router.huggingface.co/v1", ""),
+    "workers-ai": ("api.cloudflare.com/client/v4/accounts/acct/ai/v1", "workers-ai"),
+    "azure-openai": ("res.openai.azure.com/openai/v1", ""),
+    "google-vertex-ai": ("europe-west4-aiplatform.googleapis.com/v1/projects/proj/locations/europe-west4/endpoints/openapi",
+                         "google-vertex-ai/google"),
+    "aws-bedrock": ("bedrock-runtime.eu-west-1.amazonaws.com/openai/v1", "aws-bedrock"),
+    "ollama": ("127.0.0.1:11434/v1", ""), "vllm": ("127.0.0.1:8000/v1", ""),
 }  # fmt: skip
 NAMES = [spec.id for spec in CATALOGUE.specs if not spec.embedded]
-VAULT = {name: {"keys": [{"key": f"made-up-key-of-{name}"}]} for name in NAMES}
+# What only the operator can say: a resource, a project, a region, a machine.
+ENDPOINTS = {
+    "azure-openai": "https://res.openai.azure.com", "ollama": "http://127.0.0.1:11434/v1",
+    "google-vertex-ai": "https://europe-west4-aiplatform.googleapis.com/v1/projects/proj/locations/europe-west4",
+    "aws-bedrock": "https://bedrock-runtime.eu-west-1.amazonaws.com", "vllm": "http://127.0.0.1:8000/v1",
+}  # fmt: skip
+VAULT = {
+    name: {"keys": [{"key": f"made-up-key-of-{name}"}]} | ({"endpoint": ENDPOINTS[name]} if name in ENDPOINTS else {})
+    for name in NAMES
+}
 DIRECT = world(VAULT)
 GATEWAY = world({name: entry | {"gatewayEndpoint": COMPAT} for name, entry in VAULT.items()}, gateway=True)
 AT_GATEWAY = "/v1/acct/main/"
@@ -76,7 +117,8 @@ def test_every_provider_has_its_case() -> None:
 def test_native_paths(path: str, direct: str, header: str, native: str) -> None:
     came = arrival(f"/{path}?a=%2F", bearer(), JSON)
     found = permit(DIRECT, came, chat())
-    assert (found.target.scheme, found.target.authority + found.target.path) == ("https", direct + "?a=%2F")
+    scheme = "http" if direct.startswith("127.0.0.1") else "https"
+    assert (found.target.scheme, found.target.authority + found.target.path) == (scheme, direct + "?a=%2F")
     assert (found.target.mode, found.key_header) == ("direct", header)
     if native:
         found = permit(GATEWAY, came, chat())
@@ -94,7 +136,7 @@ def test_openai_compatible_chat(name: str) -> None:
     came = arrival(f"/{name}/v1/chat/completions", bearer(), JSON)
     found = permit(DIRECT, came, chat("m"))
     assert (found.target.authority + found.target.path, found.key_header) == (f"{base}/chat/completions",
-                                                                              "authorization")  # fmt: skip
+                                                                              "api-key" if name == "azure-openai" else "authorization")  # fmt: skip
     if prefix:
         found = permit(GATEWAY, came, chat("m"))
         assert (found.target.mode, found.target.path) == ("compat", AT_GATEWAY + "compat/chat/completions")
@@ -103,8 +145,30 @@ def test_openai_compatible_chat(name: str) -> None:
 
 @pytest.mark.parametrize("spec", [spec for spec in CATALOGUE.specs if not spec.embedded], ids=lambda spec: spec.id)
 def test_intercepted_hosts_and_aliases(spec: object) -> None:
+    base = DIRECT.providers[spec.id].spec.base_path  # type: ignore[attr-defined]
     for host in spec.hosts:  # type: ignore[attr-defined]
-        found = permit(DIRECT, intercepted(host, f"{spec.base_path}/x", bearer(), JSON), chat())  # type: ignore[attr-defined]
-        assert found.provider == spec.id and found.target.path == f"{spec.base_path}/x"  # type: ignore[attr-defined]
+        named = host.replace("*", "some-name")
+        found = permit(DIRECT, intercepted(named, f"{base}/x", bearer(), JSON), chat())
+        assert found.provider == spec.id and found.target.path == f"{base}/x"  # type: ignore[attr-defined]
+        own = urlsplit(ENDPOINTS.get(spec.id, "")).hostname  # type: ignore[attr-defined]
+        assert found.target.host == own or host  # a pattern is never a destination
     for alias in spec.aliases:  # type: ignore[attr-defined]
         assert permit(DIRECT, arrival(f"/{alias}/v1/x", bearer(), JSON), chat()).provider == spec.id  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["/client/v4/user/tokens/verify", "/client/v4/accounts/acct/r2/buckets",
+                                  "/client/v4/accounts/acct/%61i2/x", "/client/v4/zones"])  # fmt: skip
+def test_a_cloudflare_key_opens_nothing_but_models(path: str) -> None:
+    found = decide(DIRECT, intercepted("api.cloudflare.com", path, bearer(), JSON), chat())
+    assert isinstance(found, Refusal) and found.reason == "bad_path", found
+    for headers in ((), (("X-Host-Final", "api.cloudflare.com"),)):
+        found = decide(DIRECT, arrival(f"/workers-ai{path}", bearer(), JSON, *headers), chat())
+        assert isinstance(found, Permit) and found.target.path.startswith("/client/v4/accounts/acct/ai/")
+
+
+def test_a_provider_without_its_endpoint_says_what_is_missing() -> None:
+    for name, words in (("azure-openai", "endpoint"), ("google-vertex-ai", "/v1/projects/…/locations/…")):
+        found = decide(world({name: {"keys": [{"key": "made-up-key-1"}]}}), arrival(f"/{name}/v1/x", bearer()), b"")
+        assert isinstance(found, Refusal) and words in found.text, found
+    found = decide(world(VAULT, account=None), arrival("/workers-ai/v1/x", bearer()), b"")
+    assert isinstance(found, Refusal) and "CLOUDFLARE_ACCOUNT_ID" in found.text

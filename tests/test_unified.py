@@ -26,6 +26,42 @@ def verdict(target: str, model: Any, user: str = "alice", made: Any = WORLD, **f
 
 
 @pytest.mark.parametrize(
+    ("target", "provider", "model", "arrives"),
+    [
+        ("/v1beta/models/gemini-2:generateContent", "gemini", "gemini-2",
+         "generativelanguage.googleapis.com/v1beta/models/gemini-2:generateContent"),
+        ("/v1/models/google/gemini-2:countTokens?x=1", "gemini", "gemini-2",
+         "generativelanguage.googleapis.com/v1/models/gemini-2:countTokens?x=1"),
+    ],
+)  # fmt: skip
+def test_chosen_by_the_model_in_the_path(target: str, provider: str, model: str, arrives: str) -> None:
+    permit = verdict(target, "of-the-body")
+    assert isinstance(permit, Permit), permit
+    assert (permit.provider, permit.target.authority + permit.target.path) == (provider, arrives)
+    assert permit.model and permit.model.sent == model and permit.body is None
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("/v1beta/models/nobodys:generateContent", "no_provider"),
+        ("/v1beta/models/gemini-2:x/models/gemini-3:generateContent", "bad_path"),
+        ("/v1beta/files", "no_provider"),
+    ],
+)
+def test_not_chosen_by_the_path(target: str, reason: str) -> None:
+    refusal = verdict(target, "gpt-4o")
+    assert isinstance(refusal, Refusal) and refusal.reason == reason
+
+
+def test_a_model_in_the_path_is_prefixed_there() -> None:
+    generic = {"gemini": PROVIDERS["gemini"] | {"gatewayEndpoint": "https://gw.example/x", "gatewayModelPrefix": "g"}}
+    permit = verdict("/gemini/v1beta/models/m%2Dx:generateContent?a=1", "other", made=world(generic, gateway=True))
+    assert isinstance(permit, Permit) and permit.body is None and permit.model
+    assert (permit.target.path, permit.model.sent) == ("/x/models/g/m-x:generateContent?a=1", "g/m-x")
+
+
+@pytest.mark.parametrize(
     ("target", "asked", "provider", "sent", "arrives"),
     [
         (CHAT, "openai/gpt-4o", "openai", "gpt-4o", "api.openai.com/v1/chat/completions"),

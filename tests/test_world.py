@@ -99,3 +99,42 @@ def test_endpoint_of(name, more, endpoint):
 )
 def test_tunnels_unmatched(text, loopback, tunnels):
     assert world(PROVIDERS, configured=text, loopback_bind=loopback).tunnels_unmatched is tunnels
+
+
+@pytest.mark.parametrize(
+    ("vault_endpoint", "named", "destination"),
+    [
+        (None, "eu.api.openai.com", "https://eu.api.openai.com/v1"),
+        (None, "api.openai.com", "https://api.openai.com/v1"),
+        ("https://own.example/v1", "eu.api.openai.com", "https://own.example/v1"),
+    ],
+)
+def test_a_host_of_the_catalogue_stays_the_destination(vault_endpoint, named, destination):
+    made = world({"openai": {"keys": KEYS} | ({"endpoint": vault_endpoint} if vault_endpoint else {})})
+    assert made.endpoint_of(made.host(named)) == destination
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("anything.openai.azure.com", "azure-openai"),
+        ("two.labels.openai.azure.com", None),
+        ("openai.azure.com", None),
+        ("x.openai.azure.com.evil.example", None),
+        ("bedrock-runtime.us-east-1.amazonaws.com", "aws-bedrock"),
+        ("s3.us-east-1.amazonaws.com", None),
+        ("us-central1-aiplatform.googleapis.com", "google-vertex-ai"),
+        ("storage.googleapis.com", None),
+        ("", None),
+    ],
+)
+def test_patterns_of_hosts(host, name):
+    found = world().host(host)
+    assert (found.name if found else None) == name
+
+
+def test_the_account_stands_in_an_endpoint():
+    made = world({"x": {"endpoint": "https://x.example/{account}/v1", "keys": KEYS}}, account="a/b")
+    assert made.endpoint_of(made.providers["x"]) == "https://x.example/a%2Fb/v1"
+    assert made.providers["x"].spec.base_path == "/a%2Fb/v1"
+    assert world(account=None).endpoint_of(world(account=None).providers["workers-ai"]) is None

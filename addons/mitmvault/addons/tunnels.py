@@ -67,7 +67,7 @@ class Tunnels:
         world, sni = self.keeper.current, data.client_hello.sni
         if modes.is_regular(client):  # TLS to our own listener: a certificate for our own names, and no others
             return bool(sni) and (world is None or not own_name(world, normal(sni or "")))
-        return world is None or normal(data.client_hello.sni or "") not in world.hosts
+        return world is None or world.host(normal(data.client_hello.sni or "")) is None
 
     def _approve(self, data: tls.ClientHelloData) -> None:
         """Let the connection be dialled. Redirected traffic that the policy refuses is left without: it is cut."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mitmvault.core import endpoint
+from mitmvault.core import endpoint, path_model
 from mitmvault.core.hostnames import normal
 from mitmvault.core.refusal import DIALECTS
 from mitmvault.core.strict_yaml import read_yaml
@@ -20,7 +20,7 @@ from mitmvault.core.strict_yaml import read_yaml
 Reader = Callable[[str, str, Any], Any]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-_PATH = re.compile(r"(/[A-Za-z0-9._~:-]+)*\Z")
+_PATH = re.compile(r"(/([A-Za-z0-9._~:-]+|\*))*\Z")
 SCHEMES = {"bearer": ("authorization", "Bearer {}"), "x-api-key": ("x-api-key", "{}"),
            "x-goog-api-key": ("x-goog-api-key", "{}"), "api-key": ("api-key", "{}")}  # fmt: skip
 
@@ -63,6 +63,8 @@ class Gateway:
 
     slug: str
     keep_base: bool = False
+    labels: int = 0  # how many of the endpoint's host labels follow the slug: Azure's resource, Bedrock's region
+    drop: str = ""  # what is left out of the path there: Workers AI's /run, Azure's /deployments
     compat: str = ""  # the prefix of its models at the compat endpoint, where that is not the slug
 
     @property
@@ -77,29 +79,36 @@ class Spec:
     id: str
     name: str = ""
     aliases: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()  # `*` stands for one label, or a part of one: *.openai.azure.com
     endpoint: str | None = None  # where the provider lives when the vault does not say
-    base_path: str = ""  # the native base path, e.g. /openai/v1
+    base_path: str = ""  # the native base path, e.g. /openai/v1; `*` stands for a segment that the endpoint decides
     spellings: tuple[str, ...] = ()  # other base paths that mean the same
     versions: tuple[str, ...] = ()  # base paths that the client chooses between; kept as it spelled them
     chat_base: str | None = None  # base path of the OpenAI-compatible door, where it is not base_path
     auth: tuple[Auth, ...] = (Auth("bearer"),)
     errors: tuple[Dialect, ...] = (Dialect("openai"),)
-    model_in_path: str | None = None  # e.g. /models/{model}
+    model_in_path: tuple[str, ...] = ()  # e.g. /models/{model}: with what follows the model (see core.path_model)
     models: tuple[str, ...] = ()  # patterns of its models' ids, for requests that name no provider; lower case
     gateway: Gateway | None = None
+    confined: bool = False  # its keys open more than models: nothing outside the base paths is requested
     embedded: bool = False  # served by mitmvault itself
+    wild: tuple[tuple[str, str], ...] = ()  # base path with `*` -> the same with the endpoint's segments (`filled`)
 
     @property
     def names(self) -> tuple[str, ...]:
         return (self.id, *self.aliases)
 
     @property
-    def bases(self) -> tuple[str, ...]:
-        """Every base path a client may spell, the longest first."""
-        chat = [self.chat_base] if self.chat_base else []
+    def own_bases(self) -> tuple[str, ...]:
+        """Every base path that stands for itself."""
+        return tuple(base for base in (self.base_path, *self.versions, self.chat_base) if base)
+
+    @property
+    def bases(self) -> tuple[tuple[str, str], ...]:
+        """Every base path a client may spell, and the one it stands for; the longest first."""
+        spelt = {spelling: self.base_path for spelling in self.spellings if spelling}
         return tuple(
-            sorted({b for b in (self.base_path, *self.spellings, *self.versions, *chat) if b}, key=len, reverse=True)
+            sorted((dict(self.wild) | spelt | {b: b for b in self.own_bases}).items(), key=_length, reverse=True)
         )
 
     def auth_for(self, path: str) -> Auth:
@@ -111,9 +120,41 @@ class Spec:
         return next(dialect.shape for dialect in self.errors if dialect.when in path)
 
 
+def _length(spelling: tuple[str, str]) -> int:
+    return len(spelling[0])
+
+
+def filled(spec: Spec, own_path: str) -> Spec:
+    """The spec with the segments of an endpoint's own path in place of the `*` of its base paths.
+
+    Where that path has none of these forms, the spec stays as it is.
+    """
+    for base in (base for base in spec.own_bases if "*" in base):
+        values = own_path.split("/")[1 : base.count("/") + 1]
+        wanted = base.split("/")[1:]
+        if len(values) == len(wanted) and all(w in ("*", v) for w, v in zip(wanted, values, strict=True)):
+            stars = [value for want, value in zip(wanted, values, strict=True) if want == "*"]
+            return _with_segments(spec, stars)
+    return spec
+
+
+def _with_segments(spec: Spec, stars: list[str]) -> Spec:
+    def concrete(base: str) -> str:
+        left = iter(stars)
+        return "/".join(next(left, "*") if segment == "*" else segment for segment in base.split("/"))
+
+    return replace(
+        spec,
+        base_path=concrete(spec.base_path),
+        versions=tuple(map(concrete, spec.versions)),
+        chat_base=concrete(spec.chat_base) if spec.chat_base else None,
+        wild=tuple((base, concrete(base)) for base in spec.own_bases if "*" in base),
+    )
+
+
 @dataclass(frozen=True)
 class Catalogue:
-    """All known providers, found by name, alias or host."""
+    """All known providers, found by name, alias or host (`by_host` also holds patterns)."""
 
     specs: tuple[Spec, ...] = ()
     by_name: Mapping[str, Spec] = field(default_factory=dict)
@@ -194,10 +235,21 @@ def _name(where: str, key: str, value: Any) -> str:
     return str(value)
 
 
+def _prefix(where: str, key: str, value: Any) -> str:
+    right = isinstance(value, str) and all(map(_NAME.match, value.split("/")))
+    _check(where, key, right, "a prefix of models such as perplexity", value)
+    return str(value)
+
+
 def _host(where: str, key: str, value: Any) -> str:
-    right = isinstance(value, str) and value and normal(value) == value
+    right = isinstance(value, str) and value and _is_host(value)
     _check(where, key, right, "a lower-case host name without scheme and port", value)
     return str(value)
+
+
+def _is_host(value: str) -> bool:
+    plain = value.replace("*", "x")  # the last two labels are spelled out: a pattern names hosts of one owner
+    return normal(plain) == plain and "*" not in ".".join(value.split(".")[-2:])
 
 
 def _path(where: str, key: str, value: Any) -> str:
@@ -206,8 +258,14 @@ def _path(where: str, key: str, value: Any) -> str:
 
 
 def _model_path(where: str, key: str, value: Any) -> str:
-    _check(where, key, isinstance(value, str) and value.count("{model}") == 1, "a path such as /models/{model}")
+    right = isinstance(value, str) and path_model.is_template(value)
+    _check(where, key, right, f"a path such as {', '.join(path_model.EXAMPLES)}", value)
     return str(value)
+
+
+def _count(where: str, key: str, value: Any) -> int:
+    _check(where, key, type(value) is int and value >= 0, "a whole number")
+    return int(value)
 
 
 def _endpoint(where: str, key: str, value: Any) -> str:
@@ -247,12 +305,12 @@ def _shaped(shape: type, required: str) -> Reader:
 _READERS: dict[type, dict[str, Reader]] = {
     Auth: {"scheme": _one_of(SCHEMES), "when": _text},
     Dialect: {"shape": _one_of(DIALECTS), "when": _text},
-    Gateway: {"slug": _name, "keep_base": _flag, "compat": _name},
+    Gateway: {"slug": _name, "keep_base": _flag, "labels": _count, "drop": _path, "compat": _prefix},
     Spec: {
         "name": _text, "aliases": _list(_name), "hosts": _list(_host), "endpoint": _endpoint, "base_path": _path,
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),
-        "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _model_path,
+        "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _list(_model_path),
         "models": _list(_text), "gateway": _shaped(Gateway, "slug"),
-        "embedded": _flag,
+        "confined": _flag, "embedded": _flag,
     },
 }  # fmt: skip

@@ -8,11 +8,11 @@ Rules: 1. Is it well formed, is it for us, who, where, what: nothing is said abo
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from urllib.parse import unquote
 
 from mitmvault.core import body as bodies
-from mitmvault.core import form
+from mitmvault.core import form, path_model
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.catalogue import Auth, Spec
 from mitmvault.core.credentials import candidates, stripped_target
@@ -23,10 +23,10 @@ from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import Route, route
 from mitmvault.core.scope import check_model, check_provider
 from mitmvault.core.target import choose
-from mitmvault.core.unified import by_model, is_unified
+from mitmvault.core.unified import by_model, by_path, is_unified
 from mitmvault.core.users import User
 from mitmvault.core.vault import Key
-from mitmvault.core.verdict import Admission, ModelEdit, Permit, Undecided
+from mitmvault.core.verdict import Admission, ModelEdit, Permit, Target, Undecided
 from mitmvault.core.world import Known, World
 
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
@@ -76,7 +76,7 @@ def dialect(world: World, arrival: Arrival) -> str:
     """The error shape for a request that was not admitted: a guess from host and path."""
     path = arrival.target.partition("?")[0]
     asked = of_url_or_host(arrival.value("x-host-final")) or normal(arrival.host)
-    known = world.hosts.get(asked) or world.providers.get(first_segment(path) if path[:1] == "/" else "")
+    known = world.host(asked) or world.providers.get(first_segment(path) if path[:1] == "/" else "")
     return (known.spec if known else _UNROUTED).shape_for(path)
 
 
@@ -87,19 +87,24 @@ def _admit(world: World, arrival: Arrival) -> Admission | Undecided:
     user = authenticate(world, arrival)
     if at is None and is_unified(world, arrival):
         return Undecided(user, "anthropic" if path.endswith("/messages") else "openai")
+    if at is None and (found := by_path(world, arrival)):
+        return _destined(world, arrival, user, found)
     return _destined(world, arrival, user, route(world, arrival, at))
 
 
 def _destined(world: World, arrival: Arrival, user: User, found: Route) -> Admission:
     """Where an authenticated request goes on its route. Raises Refusal."""
-    path = arrival.target.partition("?")[0]
     check_provider(user, found.known)
+    if found.known.spec.confined and found.native.base is None:
+        shape = found.known.spec.own_bases[0]
+        raise Refusal("bad_path", f"Of {found.known.name}, only paths that begin with {shape}/ are served.")
     _usable_keys(found.known)
     _, mark, query = stripped_target(arrival.target).partition("?")
     target = choose(world, found.known, found.native, mark + query)
-    path_model = _model_in_path(found.known.spec, path)
-    needs_body = (target.prefixes_model or user.models is not None) and path_model is None
-    return Admission(user, found.known, found.rule, target, path_model, needs_body and arrival.method not in BODILESS)
+    in_path = path_model.find(found.known.spec.model_in_path, found.native.path)
+    needs_body = (target.prefixes_model or user.models is not None) and in_path is None
+    model = in_path.value if in_path else None
+    return Admission(user, found.known, found.rule, target, model, needs_body and arrival.method not in BODILESS)
 
 
 def _settle(arrival: Arrival, admission: Admission, reading: bodies.Reading | None, named: str | None) -> Permit:
@@ -111,11 +116,14 @@ def _settle(arrival: Arrival, admission: Admission, reading: bodies.Reading | No
     if arrival.method not in BODILESS or arrival.websocket:
         check_model(admission.user, entry, asked)
     model, edited = (ModelEdit(asked, asked) if asked else None), None
-    if target.prefixes_model and admission.path_model is None and arrival.method not in BODILESS:
+    if target.prefixes_model and admission.path_model:
+        model = ModelEdit(admission.path_model, bodies.prefixed(entry, admission.path_model))
+        target = _renamed(admission, model.sent)
+    elif target.prefixes_model and arrival.method not in BODILESS:
         model = bodies.edit(entry, reading, target.default_prefix, named)
     elif named and reading and reading.model:
         model = ModelEdit(reading.model, named)
-    if reading and model and model.sent != model.asked:
+    if reading and model and model.sent != model.asked and not admission.path_model:
         edited = reading.written(model.sent)
     auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
     return Permit(
@@ -169,13 +177,12 @@ def _usable_keys(known: Known) -> tuple[Key, ...]:
     raise Refusal("no_usable_key", f"Provider {known.name} has no usable key: {text}.")
 
 
-def _model_in_path(spec: Spec, path: str) -> str | None:
-    """The model where the path names it, e.g. /v1beta/models/{model}:generateContent; decoded."""
-    if not spec.model_in_path:
-        return None
-    pattern = re.escape(spec.model_in_path).replace(r"\{model\}", "(?P<model>[^/:]+(?:/[^/:]+)*)") + ":"
-    match = re.search(pattern, unquote(path))
-    return match["model"] if match else None
+def _renamed(admission: Admission, model: str) -> Target:
+    """The target with another model in its path."""
+    path, mark, query = admission.target.path.partition("?")
+    found = path_model.find(admission.known.spec.model_in_path, path)
+    assert found
+    return replace(admission.target, path=found.renamed(model) + mark + query)
 
 
 def _model_in_query(arrival: Arrival) -> str | None:

@@ -1,7 +1,8 @@
 """Which URL an operator may write into the vault as a provider's endpoint.
 
 Rules: 1. Absolute http(s) with a host; no userinfo, query, fragment or control character.
-       2. `http://` sends keys in the clear: only to this machine, or with the provider's `allowPlainHttp`.
+       2. `{account}` may stand in the path, for CLOUDFLARE_ACCOUNT_ID; nowhere else is a brace allowed.
+       3. `http://` sends keys in the clear: only to this machine, or with the provider's `allowPlainHttp`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ _SAFE = re.compile(r"[^\x00-\x20\x7f-\U0010ffff\\\"<>^`|{}]+\Z")
 
 def problem(url: str, plain_http: bool) -> str | None:
     """What is wrong with the URL, without showing it; None when nothing is."""
-    if not _SAFE.match(url):
+    scheme, slashes, rest = url.partition("//")
+    host, slash, path = rest.partition("/")
+    if not _SAFE.match(scheme + slashes + host + slash + path.replace(ACCOUNT, "account")):
         return "must be a URL in plain ASCII, without blanks or control characters"
     try:
         parts = urlsplit(url)

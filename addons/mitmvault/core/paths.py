@@ -56,10 +56,10 @@ def native(spec: Spec, path: str, *, lenient: bool) -> Native:
     `lenient` is for paths that follow our prefix, where `/v1` and no base at all mean the provider's own base.
     An intercepted path is taken literally.
     """
-    for base in spec.bases:
-        tail = _after(path, base)
+    for spelling, base in spec.bases:
+        tail = _after(path, spelling)
         if tail is not None:
-            return Native(spec.base_path if base in spec.spellings else base, tail)
+            return Native(base, tail)
     if not lenient:
         return Native(None, path)
     tail = _after(path, GENERIC_BASE) if spec.base_path else None
@@ -79,9 +79,9 @@ def join(spec: Spec, endpoint: str, path: Native) -> str:
     own = endpoint_path(endpoint)
     if not own:  # a bare origin has no base path of its own: the native path stands
         return path.path or "/"
-    for base in spec.bases:
-        if own == base or own.endswith(base):
-            root = own[: -len(base)]
+    for spelling, _ in spec.bases:
+        if own.endswith(spelling):
+            root = own[: -len(spelling)]
             break
     else:
         return own + (path.tail if path.base is not None else path.path)
@@ -113,7 +113,8 @@ def _after(path: str, base: str) -> str | None:
     """What follows a base path, raw; None when the path does not begin with it. Compared decoded (rule 2)."""
     wanted = base.split("/")[1:]
     segments = path.split("/")[1:]
-    if [unquote(segment) for segment in segments[: len(wanted)]] != wanted:
+    given = [unquote(segment) for segment in segments[: len(wanted)]]
+    if len(given) < len(wanted) or not all(w in ("*", g) and g for w, g in zip(wanted, given, strict=True)):
         return None
     rest = segments[len(wanted) :]
     return "/" + "/".join(rest) if rest else ""

@@ -40,11 +40,12 @@ def _by_header(world: World, arrival: Arrival, path: str, place: Known | None) -
     values = set(arrival.values("x-host-final"))
     if not values:
         return None
-    known = world.hosts.get(of_url_or_host(values.pop()))
+    known = world.host(of_url_or_host(values.pop()))
     if known is None or values:
         raise Refusal("unknown_host_final", "X-Host-Final names no provider that mitmvault knows. " + _hint(world))
     # Clients in the wild send a prefix as well; where it is not part of the native path, it is dropped.
-    if not any(path.startswith(base + "/") for base in known.spec.bases) and first_segment(path) in world.providers:
+    inside = native(known.spec, path, lenient=False).base is not None
+    if not inside and first_segment(path) in world.providers:
         path = path[1 + len(first_segment(path)) :]
     return Route(known, "X-Host-Final", openai_door(known.spec, native(known.spec, path, lenient=True)))
 

@@ -10,8 +10,9 @@ Sources: developers.cloudflare.com/ai-gateway, pages "unified API" and the provi
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+from mitmvault.core.endpoint import ACCOUNT
 from mitmvault.core.paths import Native, endpoint_path, join
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
@@ -29,8 +30,8 @@ def choose(world: World, known: Known, path: Native, query: str) -> Target:
     if entry and entry.gateway_endpoint and token:
         return _gateway(world, known, path, query, token)
     endpoint = world.endpoint_of(known)
-    if endpoint is None:
-        raise Refusal("provider_not_configured", f"Provider {known.name} has no endpoint; set it in the vault.")
+    if endpoint is None or "*" in known.spec.base_path:
+        raise Refusal("provider_not_configured", _missing(known))
     if not entry or not entry.gateway_endpoint:
         why = "the vault sets no gatewayEndpoint"
     else:
@@ -41,12 +42,11 @@ def choose(world: World, known: Known, path: Native, query: str) -> Target:
 def _gateway(world: World, known: Known, path: Native, query: str, token: Secret) -> Target:
     assert known.entry and known.entry.gateway_endpoint
     url = known.entry.gateway_endpoint
-    if "{account}" in url:
-        if not world.account:
-            raise Refusal("provider_not_configured", f"The gatewayEndpoint of {known.name} contains {{account}}; "
-                          "set CLOUDFLARE_ACCOUNT_ID in mitmvault's environment.")  # fmt: skip
-        url = url.replace("{account}", quote(world.account, safe=""))
-    base = endpoint_path(url)
+    resolved = world.resolved(url)
+    if resolved is None:
+        raise Refusal("provider_not_configured", f"The gatewayEndpoint of {known.name} contains {{account}}; "
+                      "set CLOUDFLARE_ACCOUNT_ID in mitmvault's environment.")  # fmt: skip
+    url, base = resolved, endpoint_path(resolved)
     if not base.endswith(COMPAT):
         why = "gatewayEndpoint is no /compat address: paths are appended, models prefixed"
         return _target("gateway", url, base + path.tail + query, path, token, why, prefixes=True)
@@ -57,10 +57,35 @@ def _gateway(world: World, known: Known, path: Native, query: str, token: Secret
     if not slug:
         raise Refusal("provider_not_configured", f"Cloudflare's compat endpoint cannot serve {path.tail}, and "
                       f"{known.name} has no gateway slug; set gatewayModelPrefix in the vault.")  # fmt: skip
-    keep = gateway.keep_base if gateway else True
-    rest = path.path if keep or path.base != known.spec.base_path else path.tail
+    rest = _behind_slug(world, known, path)
     why = "gatewayEndpoint is set; compat cannot serve this path, the provider's own path at the gateway can"
     return _target("native", url, f"{base.removesuffix(COMPAT)}/{slug}{rest}{query}", path, token, why)
+
+
+def _behind_slug(world: World, known: Known, path: Native) -> str:
+    """What follows the slug, e.g. `/v1/messages`, or at Azure `/my-resource/my-deployment/chat/completions`."""
+    gateway = known.spec.gateway
+    if gateway is None:
+        return path.path
+    rest, base = path.path, known.spec.base_path
+    if not gateway.keep_base and rest.startswith(base + "/"):
+        rest = rest.removeprefix(base)
+    if gateway.drop and rest.startswith(gateway.drop + "/"):
+        rest = rest.removeprefix(gateway.drop)
+    host = urlsplit(world.endpoint_of(known) or "").hostname or ""
+    labels = host.split(".")[: gateway.labels]
+    if len(labels) < gateway.labels or not all(labels):
+        raise Refusal("provider_not_configured", _missing(known))
+    return "".join("/" + label for label in labels) + rest
+
+
+def _missing(known: Known) -> str:
+    if known.spec.endpoint and ACCOUNT in known.spec.endpoint:
+        return f"Provider {known.name} needs an account: set CLOUDFLARE_ACCOUNT_ID in mitmvault's environment."
+    if "*" in known.spec.base_path:
+        shape = known.spec.base_path.replace("*", "…")
+        return f"The endpoint of {known.name} in the vault must be a URL with the path {shape}."
+    return f"Provider {known.name} has no endpoint; set it in the vault."
 
 
 def _compat(known: Known, url: str, raw_path: str, path: Native, token: Secret) -> Target:

@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from mitmvault.core import path_model
 from mitmvault.core.arrival import Arrival
-from mitmvault.core.paths import first_segment
+from mitmvault.core.paths import first_segment, native
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.routing import Route
 from mitmvault.core.world import Known, World
 
 PATHS = frozenset(
@@ -30,6 +32,20 @@ def is_unified(world: World, arrival: Arrival) -> bool:
     path = arrival.target.partition("?")[0]
     named = arrival.has("x-host-final") or first_segment(path) in world.providers
     return arrival.method == "POST" and path in PATHS and not named
+
+
+def by_path(world: World, arrival: Arrival) -> Route | None:
+    """The route of a path that names no provider, but a model: /v1beta/models/gemini-2:generateContent."""
+    path = arrival.target.partition("?")[0]
+    if arrival.has("x-host-final") or first_segment(path) in world.providers:
+        return None
+    for spec in world.catalogue.specs:
+        within = native(spec, path, lenient=False).base is not None and not spec.embedded
+        if within and (found := path_model.find(spec.model_in_path, path)):
+            known, model = by_model(world, found.value)
+            renamed = path if model == found.value else found.renamed(model)
+            return Route(known, "model in the path", native(known.spec, renamed, lenient=True))
+    return None
 
 
 def by_model(world: World, asked: str | None) -> tuple[Known, str]:

@@ -157,8 +157,6 @@ def _secret(field: Field) -> Secret:
 
 def _url(field: Field, plain_http: bool) -> str | None:
     url = field.text("")
-    # Only the gateway's URL has the placeholder; elsewhere its braces are refused.
-    sample = url.replace(endpoint.ACCOUNT, "account") if field.path.endswith(".gatewayEndpoint") else url
-    if url and (problem := endpoint.problem(sample, plain_http)):
+    if url and (problem := endpoint.problem(url, plain_http)):
         field.fail(problem)
     return url or None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from mitmvault.core import networks
-from mitmvault.core.catalogue import Catalogue, Spec
+from mitmvault.core.catalogue import Catalogue, Spec, filled
+from mitmvault.core.endpoint import ACCOUNT
 from mitmvault.core.hostnames import DEFAULT_PORTS, normal
-from mitmvault.core.paths import custom_spec
+from mitmvault.core.paths import custom_spec, endpoint_path
 from mitmvault.core.secret import Secret
 from mitmvault.core.settings import Settings
 from mitmvault.core.users import Users
@@ -49,14 +51,18 @@ class World:
         for spec in self.catalogue.specs:
             match = next((name for name in spec.names if name in entries), spec.id)
             free = frozenset(name for name in spec.names if name not in entries)
-            known = replace(entries.get(match) or Known(spec.id, spec, None), names=free | {match})
+            known = replace(entries.get(match) or self._known_as(spec.id, spec, None), names=free | {match})
             entries |= dict.fromkeys(free | {match}, known)
         return entries
 
     @cached_property
     def hosts(self) -> Mapping[str, Known]:
-        """By every host whose traffic is intercepted: the catalogue's, and those of custom vault providers."""
-        found = {host: self.providers[spec.id] for spec in self.catalogue.specs for host in spec.hosts}
+        """By every host whose traffic is intercepted: the catalogue's, and those of custom vault providers.
+
+        A host of the catalogue stays the destination, unless the vault names another: eu.api.example is not
+        api.example. A pattern is a destination never.
+        """
+        found = {host: _at(self.providers[spec.id], host) for spec in self.catalogue.specs for host in spec.hosts}
         for known in self.providers.values():
             host = normal(urlsplit(known.entry.endpoint).hostname or "") if known.entry and known.entry.endpoint else ""
             # An endpoint on this machine or in a private network is for us to reach, not for clients to name.
@@ -69,20 +75,60 @@ class World:
         """Are hosts that are no provider's tunnelled unread? By default on a loopback bind alone."""
         return (self.settings.unmatched or ("tunnel" if self.loopback_bind else "refuse")) == "tunnel"
 
+    def host(self, name: str) -> Known | None:
+        """The provider of this host, in normal form."""
+        found = self.hosts.get(name)
+        if found is None and name:
+            return next((known for pattern, known in self._patterns if _fits(name, pattern)), None)
+        return found
+
     def at(self, host: str, port: int) -> Known | None:
         """The provider that lives at this host and port, as a client would name them."""
-        known = self.hosts.get(host)
+        known = self.host(host)
         return known if known and port in known.ports else None
 
     def endpoint_of(self, known: Known) -> str | None:
-        """Where the provider is reached directly: the vault's word, else the catalogue's."""
+        """Where the provider is reached directly: the vault's word, else the catalogue's.
+
+        None when nobody says, or when it needs an account that is not set.
+        """
         own = known.entry.endpoint if known.entry else None
-        return own or self.embedded.get(known.spec.id) or known.spec.endpoint
+        return self.resolved(own or self.embedded.get(known.spec.id) or known.spec.endpoint)
+
+    def resolved(self, url: str | None) -> str | None:
+        """A URL of the vault or the catalogue with the account in its place; None when there is no account."""
+        if url is None or ACCOUNT not in url:
+            return url
+        return url.replace(ACCOUNT, quote(self.account, safe="")) if self.account else None
+
+    @cached_property
+    def _patterns(self) -> tuple[tuple[str, Known], ...]:
+        return tuple((host, known) for host, known in self.hosts.items() if "*" in host)
+
+    def _known_as(self, name: str, spec: Spec, entry: Provider | None) -> Known:
+        known = Known(name, spec, entry, frozenset({name}))
+        if not any("*" in base for base in spec.own_bases):
+            return known
+        return replace(known, spec=filled(spec, endpoint_path(self.endpoint_of(known) or "")))
 
     def _known(self, name: str, entry: Provider) -> Known:
         spec = self.catalogue.by_name.get(name)
         if spec:
-            return Known(name, spec, entry, frozenset({name}))
-        known = Known(name, custom_spec(name, entry.endpoint or ""), entry, frozenset({name}))
+            return self._known_as(name, spec, entry)
+        known = Known(name, custom_spec(name, self.resolved(entry.endpoint) or ""), entry, frozenset({name}))
         port = urlsplit(entry.endpoint or "").port
         return replace(known, ports=frozenset({port})) if port else known
+
+
+def _at(known: Known, host: str) -> Known:
+    """The provider at this one of its hosts."""
+    endpoint = known.spec.endpoint
+    if "*" in host or endpoint is None:
+        return known
+    return replace(known, spec=replace(known.spec, endpoint=urlsplit(endpoint)._replace(netloc=host).geturl()))
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Does a host fit a pattern of the catalogue, in which `*` does not cross a dot?"""
+    labels, wanted = name.split("."), pattern.split(".")
+    return len(labels) == len(wanted) and all(map(fnmatchcase, labels, wanted))
