@@ -14,7 +14,7 @@ from mitmvault.addons.posture import KEPT
 from mitmvault.cli.main import cli
 from mitmvault.core import catalogue, settings
 from mitmvault.core.refusal import REASONS
-from mitmvault.local.status import ROUTES
+from mitmvault.local.pages import PAGES as ROUTES
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "addons" / "mitmvault"
@@ -84,7 +84,9 @@ def test_settings() -> None:
 def test_kept_options_and_routes() -> None:
     page = text("docs/configuration.md")
     assert all(name in page for name, _, _ in KEPT)
-    assert all(f"`GET {route}`" in page for route in ROUTES)
+    for route in ROUTES:
+        path = route.path.replace("{provider}", "PROVIDER").replace("{model}", "ID")
+        assert f"`{route.methods.partition(',')[0]} {path}`" in page, path
 
 
 def test_environment_variables() -> None:

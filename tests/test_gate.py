@@ -39,7 +39,7 @@ def flow_of(target: str = "/openai/v1/chat/completions", *headers, body: bytes |
 def passed(addon: Gate, flow):
     asyncio.run(addon.requestheaders(flow))
     if flow.response is None:
-        addon.request(flow)
+        asyncio.run(addon.request(flow))
     assert not any(secret in repr(flow.get_state()) for secret in (*TOKENS.values(), *KEYS, AIG_TOKEN))
     return flow
 

@@ -7,6 +7,7 @@ Rules: 1. The user's token is out of the flow before any observer sees it, on th
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 from mitmproxy import http
@@ -20,12 +21,12 @@ from mitmvault.core.arrival import Arrival
 from mitmvault.core.credentials import stripped_headers
 from mitmvault.core.decide import admit, settle
 from mitmvault.core.keys import Rotation
-from mitmvault.core.listing import listing
+from mitmvault.core.page import Found, find
 from mitmvault.core.place import is_own
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Admission, Permit, Undecided
 from mitmvault.core.world import World
-from mitmvault.local.status import status
+from mitmvault.local.pages import PAGES, answer
 from mitmvault.wire import dial, permits
 from mitmvault.wire.stream import BodyPolicy, response_of, set_body_policy
 
@@ -38,7 +39,7 @@ class Pending:
 
     world: World
     arrival: Arrival
-    admission: Admission | Undecided
+    admission: Admission | Undecided | Found
 
 
 class Gate:
@@ -58,17 +59,21 @@ class Gate:
             flow.error.msg = "The request is not valid HTTP."
             return
         try:
-            self._meet(flow, original, await self.keeper.world())
+            await self._meet(flow, original, await self.keeper.world())
         except Refusal as refusal:
             refuse(flow, refusal)
 
     @fail_closed
-    def request(self, flow: http.HTTPFlow) -> None:
+    async def request(self, flow: http.HTTPFlow) -> None:
         if flow.response or flow.error or permits.of(flow.request):  # refused, or streamed and long gone
             return
-        self._settle(flow, flow.request.__dict__[_PENDING], flow.request.raw_content or b"")
+        pending, body = flow.request.__dict__[_PENDING], flow.request.raw_content or b""
+        if isinstance(pending.admission, Found):
+            await _answer(flow, pending.admission, body)
+        else:
+            self._settle(flow, pending, pending.admission, body)
 
-    def _meet(self, flow: http.HTTPFlow, original: Arrival, world: World | None) -> None:
+    async def _meet(self, flow: http.HTTPFlow, original: Arrival, world: World | None) -> None:
         """Answer our own pages, and wait for the body of what is admitted. Raises Refusal."""
         if world is None:
             raise Refusal("not_ready", "mitmvault is not ready yet.")
@@ -77,13 +82,16 @@ class Gate:
         arrival = self._identified(flow, original, world)
         if allowed := cors.headers(world.settings, arrival):
             flow.metadata["mitmvault_cors"] = [list(pair) for pair in allowed]
-        page = status(arrival.method, arrival.target.partition("?")[0]) or cors.preflight(world.settings, arrival)
-        if page and is_own(world, arrival):
-            flow.response = response_of(page)
+        asked = cors.preflight(world.settings, arrival)
+        if asked and is_own(world, arrival):
+            flow.response = response_of(asked)
             return
-        if listed := listing(world, arrival):
-            flow.response = response_of(listed)
-            return
+        if found := find(PAGES, world, arrival, time.time()):
+            if found.page.body:
+                self._expect_body(flow, Pending(world, arrival, found))
+                return
+            if await _answer(flow, found):
+                return
         admission = admit(world, arrival)
         if isinstance(admission, Refusal):
             raise admission
@@ -111,20 +119,34 @@ class Gate:
 
     def _overflow(self, flow: http.HTTPFlow, pending: Pending) -> None:
         """The body is larger than what we read: permit it unread, or refuse it."""
-        if not pending.admission.needs_body:
-            self._settle(flow, pending, None)
+        if not isinstance(pending.admission, Found) and not pending.admission.needs_body:
+            self._settle(flow, pending, pending.admission, None)
             return
         limit = pending.world.settings.body_limit
-        text = f"The request body is larger than {limit} bytes, and the model in it must be read (body_limit)."
+        text = f"The request body is larger than {limit} bytes, and it must be read (body_limit)."
         refuse(flow, Refusal("body_too_large", text, pending.admission.dialect))
 
-    def _settle(self, flow: http.HTTPFlow, pending: Pending, body: bytes | None) -> None:
-        verdict = settle(pending.world, pending.arrival, pending.admission, body)
+    def _settle(
+        self, flow: http.HTTPFlow, pending: Pending, admission: Admission | Undecided, body: bytes | None
+    ) -> None:
+        verdict = settle(pending.world, pending.arrival, admission, body)
         if isinstance(verdict, Refusal):
             refuse(flow, verdict)
         else:
             keys = self.rotation.order(verdict.provider, verdict.keys)
             grant(flow, pending.arrival, replace(verdict, keys=keys))
+
+
+async def _answer(flow: http.HTTPFlow, found: Found, body: bytes = b"") -> bool:
+    """Answer a page of our own; False when the request is to go on to a provider."""
+    try:
+        made = await answer(found, body)
+    except Refusal as refusal:
+        refuse(flow, refusal)
+        return True
+    if made:
+        flow.response = response_of(made)
+    return made is not None
 
 
 def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:

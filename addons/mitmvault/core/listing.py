@@ -1,4 +1,4 @@
-"""Lists that the vault itself answers: who has keys, and which models it names. (reference system 003)
+"""Lists that the vault itself answers: who has keys, and which models it names. (reference systems 001 and 003)
 
 Rules: 1. Nobody without a token sees a list, and a user sees only what the token allows.
        2. A provider whose vault entry names no models is asked itself: its list passes through.
@@ -6,66 +6,64 @@ Rules: 1. Nobody without a token sees a list, and a user sees only what the toke
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote
 
-from mitmvault.core import form
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.decide import authenticate
-from mitmvault.core.paths import checked
-from mitmvault.core.place import place
+from mitmvault.core.page import Asked
 from mitmvault.core.refusal import Answer, Refusal, json_answer
 from mitmvault.core.scope import check_provider
 from mitmvault.core.users import User
 from mitmvault.core.vault import Model, Provider
-from mitmvault.core.world import World
-
-PROVIDERS = "/v1/providers"
-MODELS = "/v1/models"
+from mitmvault.core.world import Known, World
 
 
-def listing(world: World, arrival: Arrival) -> Answer | None:
-    """The answer to a request for a list; None when it is not for one that the vault has. Raises Refusal."""
-    path = arrival.target.partition("?")[0]
-    wanted = arrival.method in ("GET", "HEAD") and not arrival.has("x-host-final")
-    name, _, rest = path[1:].partition("/")
-    if not wanted or not (path == PROVIDERS or f"/{rest}".startswith(MODELS)):
-        return None
-    form.check(arrival)
-    checked(path)
-    if place(world, arrival) is not None:
-        return None
-    if path == PROVIDERS:
-        return json_answer(_providers(world, authenticate(world, arrival)))
-    tail = f"/{rest}"[len(MODELS) :]
-    return _models(world, arrival, name, tail) if tail[:1] in ("", "/") else None
+def usable(world: World, user: User) -> Iterator[Known]:
+    """The providers with a usable key that the user may use, in the vault's order."""
+    for name, entry in world.vault.providers.items():
+        known = world.providers[name]
+        if any(key.usable for key in entry.keys) and any(map(user.may_use_provider, known.names)):
+            yield known
 
 
-def _models(world: World, arrival: Arrival, name: str, tail: str) -> Answer | None:
-    user = authenticate(world, arrival)
-    known = world.providers.get(name)
+def providers(asked: Asked) -> Answer:
+    """GET /v1/providers"""
+    entries = [known.entry for known in usable(asked.world, asked.who) if known.entry]
+    data = [{"id": entry.name, "object": "provider", "protocol": entry.protocol} for entry in entries]
+    return json_answer({"object": "list", "data": data})
+
+
+def options(asked: Asked) -> Answer:
+    """GET /v1/model-options: every model that the vault names, each with its provider."""
+    data = [
+        {"id": model["id"], "object": "model", "provider": known.name, "created": model["created"]}
+        for known in usable(asked.world, asked.who)
+        for model in named(known, asked.who)
+    ]
+    return json_answer({"object": "list", "data": data})
+
+
+def models(asked: Asked) -> Answer | None:
+    """GET /PROVIDER/v1/models[/ID]; None when the vault names none for it. Raises Refusal."""
+    name, wanted = asked.parameters["provider"], asked.parameters.get("model")
+    known = asked.world.providers.get(name)
     if known is None or known.entry is None:
-        raise Refusal("not_found", f"Provider {name!r} not found; GET {PROVIDERS} lists those with keys.")
-    check_provider(user, known)
+        raise Refusal("not_found", f"Provider {name!r} not found; GET /v1/providers lists those with keys.")
+    check_provider(asked.who, known)
     if not known.entry.models:
         return None
-    models = {model.id: _model(known.entry, model) for model in known.entry.models if user.may_use_model(model.id)}
-    if tail in ("", "/"):
-        return json_answer({"object": "list", "data": list(models.values())})
-    asked = unquote(tail[1:])
-    if asked not in models:
-        raise Refusal("not_found", f"Model {asked!r} not found for provider {name!r}.")
-    return json_answer(models[asked])
+    found = named(known, asked.who)
+    if not wanted:
+        return json_answer({"object": "list", "data": found})
+    for model in found:
+        if model["id"] == wanted:
+            return json_answer(model)
+    raise Refusal("not_found", f"Model {wanted!r} not found for provider {name!r}.")
 
 
-def _providers(world: World, user: User) -> dict[str, Any]:
-    usable = [
-        entry
-        for name, entry in world.vault.providers.items()
-        if any(key.usable for key in entry.keys) and any(map(user.may_use_provider, world.providers[name].names))
-    ]
-    data = [{"id": entry.name, "object": "provider", "protocol": entry.protocol} for entry in usable]
-    return {"object": "list", "data": data}
+def named(known: Known, user: User) -> list[dict[str, Any]]:
+    """The models that the vault names for a provider, as far as the user may use them, in OpenAI's shape."""
+    entry = known.entry
+    return [_model(entry, model) for model in entry.models if user.may_use_model(model.id)] if entry else []
 
 
 def _model(entry: Provider, model: Model) -> dict[str, Any]:

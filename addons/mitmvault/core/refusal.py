@@ -24,6 +24,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "origin_refused": (403, "permission"),
     "proxy_token_needed": (407, "authentication"),
     "not_found": (404, "not_found"),
+    "method_not_allowed": (405, "invalid"),
     "no_provider": (400, "invalid"),
     "unknown_host_final": (400, "invalid"),
     "bad_path": (400, "invalid"),
@@ -69,17 +70,18 @@ WORTH_A_RETRY = frozenset({"upstream_unreachable", "upstream_failed", "not_ready
 class Refusal(Exception):
     """A request that must not leave. Raised inside the core, returned by `decide`, rendered by `answer`."""
 
-    def __init__(self, reason: str, text: str, dialect: str = "openai") -> None:
+    def __init__(self, reason: str, text: str, dialect: str = "openai", allowed: str = "") -> None:
         text = text.encode("utf-8", "backslashreplace").decode()  # it may quote raw bytes of a path
         super().__init__(f"{reason}: {text}")
         self.status, self.kind = REASONS[reason]
         self.reason = reason
         self.text = text
         self.dialect = dialect
+        self.allowed = allowed  # the methods that the path does have
 
     def speaking(self, dialect: str) -> Refusal:
         """The same refusal in another dialect, without the traceback (its frames hold the arrival)."""
-        return Refusal(self.reason, self.text, dialect)
+        return Refusal(self.reason, self.text, dialect, self.allowed)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ def answer(refusal: Refusal) -> Answer:
         ("x-mitmvault-reason", refusal.reason),
         ("x-should-retry", "true" if refusal.reason in WORTH_A_RETRY else "false"),
     ]
+    if refusal.allowed:
+        headers.append(("allow", refusal.allowed))
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers.append(("www-authenticate", 'Bearer realm="mitmvault"'))
     if refusal.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:

@@ -1,25 +1,44 @@
-"""What mitmvault says about itself, to anybody: that it is there."""
+"""What mitmvault says about itself: to anybody that it is there, to its users who has keys. (reference system 001)
+
+Rules: 1. Health is answered whatever token comes with it: a monitor with an old token must not cause an alarm.
+       2. Who has keys is for users alone, as far as their tokens allow.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 from mitmvault import __version__
-from mitmvault.core.refusal import Answer, json_answer
+from mitmvault.core.decide import authenticate
+from mitmvault.core.listing import usable
+from mitmvault.core.page import Asked
+from mitmvault.core.refusal import Answer, Refusal, json_answer
+
+_STATUS = {"status": "ok", "service": "mitmvault", "version": __version__}
+_HINT = {"hint": "POST to /PROVIDER/v1/chat/completions with your user token; GET /health for checks."}
 
 
-def _health() -> dict[str, str]:
-    return {"status": "ok", "service": "mitmvault", "version": __version__}
+def root(asked: Asked) -> Answer:
+    """GET /"""
+    return json_answer(_STATUS | _HINT)
 
 
-def _root() -> dict[str, str]:
-    return _health() | {"hint": "POST to /PROVIDER/v1/chat/completions with your user token; GET /health for checks."}
+def health(asked: Asked) -> Answer:
+    """GET /health"""
+    return json_answer(_STATUS | _for_users(asked))
 
 
-ROUTES: dict[str, Callable[[], dict[str, str]]] = {"/": _root, "/health": _health}
-
-
-def status(method: str, path: str) -> Answer | None:
-    """The answer to a request for our own pages; None when it is for somebody else."""
-    page = ROUTES.get(path) if method in ("GET", "HEAD") else None
-    return json_answer(page()) if page else None
+def _for_users(asked: Asked) -> dict[str, Any]:
+    world = asked.world
+    try:
+        user = authenticate(world, asked.arrival)
+    except Refusal:
+        return {}
+    available = [known.name for known in usable(world, user)]
+    seen = [name for name in world.vault.providers if any(map(user.may_use_provider, world.providers[name].names))]
+    return {
+        "timestamp": datetime.fromtimestamp(asked.now, UTC).isoformat(timespec="milliseconds"),
+        "providers": {name: name in available for name in seen},
+        "available_providers": available,
+    }

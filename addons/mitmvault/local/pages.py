@@ -1,0 +1,36 @@
+"""Every route of our own address that has no provider's name in front, and those below one that the vault answers.
+
+Everything else goes to a provider, or is refused (core/routing.py). The vault itself is served apart from these
+(addons/vault_api.py): its requests must not become flows.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+
+from mitmvault.core import listing
+from mitmvault.core.page import READ, Found, Page
+from mitmvault.core.refusal import Answer
+from mitmvault.core.route_check import route_check
+from mitmvault.core.unified import PATHS
+from mitmvault.local import status
+
+PAGES = (
+    Page(READ, "/", status.root, token=False),
+    Page(READ, "/health", status.health, token=False),  # says more to users
+    Page(READ, "/v1/providers", listing.providers),
+    Page(READ, "/v1/model-options", listing.options),
+    Page(READ, "/v1/route-check", route_check),
+    Page(READ, "/{provider}/v1/models", listing.models),
+    Page(READ, "/{provider}/v1/models/{model}", listing.models),
+    # The model chooses the provider: core/unified.py
+    *(Page("POST", path, None) for path in sorted(PATHS)),
+)
+
+
+async def answer(found: Found, body: bytes = b"") -> Answer | None:
+    """The page; None when the request is to go on to a provider. Raises Refusal."""
+    assert found.page.answer
+    made = found.page.answer(replace(found.asked, body=body))
+    return await made if inspect.isawaitable(made) else made
