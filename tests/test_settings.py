@@ -6,6 +6,7 @@ import ipaddress
 
 import pytest
 
+from mitmvault.core.rate_limit import Rate
 from mitmvault.core.settings import Settings, SettingsError, load
 
 
@@ -19,6 +20,7 @@ def test_defaults(text):
         allow_origins=(),
         body_limit=32 * 2**20,
         idle_timeout=1800,
+        rate_limit=None,
         upstream_ca=None,
     )
 
@@ -34,6 +36,8 @@ def test_defaults(text):
          "my_host")),
         ("allow_origins: ['https://App.example/', '*']", "allow_origins", ("https://app.example", "*")),
         ("idle_timeout: 600", "idle_timeout", 600),
+        ("rate_limit: 10/60s", "rate_limit", Rate(10, 60)),
+        ("rate_limit: 100/m", "rate_limit", Rate(100, 60)),
         ("upstream_ca: roots.pem", "upstream_ca", "roots.pem"),
         *[(f"body_limit: {size}", "body_limit", number) for size, number in (
             ("0", 0), ("1024", 1024), ("1b", 1), ("64kb", 65536), ("64KB", 65536), ("64k", 65536), ("'1 MB'", 2**20),
@@ -48,6 +52,9 @@ def test_read(text, name, value):
     ("text", "word"),
     [
         ("bogus: 1", "bogus"),
+        ("rate_limit: 10", "rate_limit"),
+        ("rate_limit: 0/60s", "rate_limit"),
+        ("rate_limit: 10/60", "10/60s"),
         ("bogus: 1", "body_limit"),
         ("1: 2", "1"),
         ("unmatched: open", "unmatched"),

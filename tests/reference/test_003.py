@@ -460,6 +460,37 @@ class Test11Cors:
         assert send(proxy, target, body, headers=BEARER | kind).headers["access-control-allow-origin"] == "*"
 
 
+class Test12RateLimit:
+    """With `rate_limit: 3/60s`; deviation: there is none by default, and the setting chooses the number."""
+
+    @pytest.fixture
+    def limited(self, proxy: RunningProxy) -> Iterator[RunningProxy]:
+        before = proxy.home.settings.read_text()
+        proxy.home.settings.write_text(before + "rate_limit: 3/60s\n")
+        yield proxy
+        proxy.home.settings.write_text(before)
+
+    def test_one_too_many_by_address_and_path(self, limited: RunningProxy, provider: FakeProvider) -> None:
+        replies = [send(limited, "/groq/v1/chat/completions", chat()) for _ in range(4)]
+        assert [reply.status for reply in replies] == [200, 200, 200, 429]
+        assert replies[3].reason == "rate_limited" and 0 < int(replies[3].headers["retry-after"]) <= 60
+        assert replies[3].headers["access-control-allow-origin"] == "*"
+        assert send(limited, "/openai/v1/chat/completions", chat()).status == 200
+        assert len(provider.wait_for(4)) == 4
+
+    def test_counted_before_the_token_is_looked_at(self, limited: RunningProxy, provider: FakeProvider) -> None:
+        path = "/mistral/v1/chat/completions"
+        assert [send(limited, path, chat(), headers={}).status for _ in range(4)] == [401, 401, 401, 429]
+        assert provider.arrivals == []
+
+    def test_health_does_not_count(self, limited: RunningProxy) -> None:
+        assert {send(limited, "/", headers={}).status for _ in range(5)} == {200}
+
+    def test_disabled_when_unset(self, proxy: RunningProxy, provider: FakeProvider) -> None:
+        assert {send(proxy, "/morph/v1/chat/completions", chat()).status for _ in range(12)} == {200}
+        assert len(provider.wait_for(12)) == 12
+
+
 class Test13Models:
     """Lists from the vault."""
 

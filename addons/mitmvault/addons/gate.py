@@ -15,6 +15,7 @@ from mitmproxy import http
 from mitmvault.addons.arrivals import arrival_of, arrival_of_replay, has_false_version, hide, remember, replayed_user
 from mitmvault.addons.fail_closed import fail_closed, refuse
 from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.rate_limits import RateLimits
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.core import cors
 from mitmvault.core.arrival import Arrival
@@ -49,6 +50,7 @@ class Gate:
         self.keeper = keeper
         self.tunnels = tunnels
         self.rotation = Rotation()
+        self.limits = RateLimits()
 
     @fail_closed
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
@@ -86,6 +88,7 @@ class Gate:
         if asked and is_own(world, arrival):
             flow.response = response_of(asked)
             return
+        self.limits.check(flow, arrival, world)
         if found := find(PAGES, world, arrival, time.time()):
             if found.page.body:
                 self._expect_body(flow, Pending(world, arrival, found))

@@ -121,4 +121,6 @@ def _match(template: str, path: str) -> dict[str, str] | None:
 
 def _wrong_method(allowed: str, path: str) -> Refusal:
     text = f"This path serves {allowed}, and no other method."
-    return Refusal("method_not_allowed", text, "anthropic" if path.endswith("/messages") else "openai", allowed)
+    return Refusal(
+        "method_not_allowed", text, "anthropic" if path.endswith("/messages") else "openai", (("allow", allowed),)
+    )

@@ -23,6 +23,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "destination_refused": (403, "permission"),
     "origin_refused": (403, "permission"),
     "proxy_token_needed": (407, "authentication"),
+    "rate_limited": (429, "rate_limit"),
     "not_found": (404, "not_found"),
     "method_not_allowed": (405, "invalid"),
     "no_provider": (400, "invalid"),
@@ -55,6 +56,7 @@ KINDS: dict[str, dict[str, str]] = {
     "permission": {"openai": "permission_error", "anthropic": "permission_error", "google": "PERMISSION_DENIED"},
     "invalid": {"openai": "invalid_request_error", "anthropic": "invalid_request_error", "google": "INVALID_ARGUMENT"},
     "not_found": {"openai": "not_found_error", "anthropic": "not_found_error", "google": "NOT_FOUND"},
+    "rate_limit": {"openai": "rate_limit_error", "anthropic": "rate_limit_error", "google": "RESOURCE_EXHAUSTED"},
     "too_large": {"openai": "invalid_request_error", "anthropic": "request_too_large", "google": "INVALID_ARGUMENT"},
     "internal": {"openai": "server_error", "anthropic": "api_error", "google": "INTERNAL"},
     "upstream": {"openai": "server_error", "anthropic": "api_error", "google": "UNAVAILABLE"},
@@ -64,24 +66,26 @@ KINDS: dict[str, dict[str, str]] = {
 DIALECTS = ("openai", "anthropic", "google")
 
 # The only failures that a second try may cure by itself; SDKs obey `x-should-retry` (openai, anthropic, groq SDKs).
-WORTH_A_RETRY = frozenset({"upstream_unreachable", "upstream_failed", "not_ready"})
+WORTH_A_RETRY = frozenset({"upstream_unreachable", "upstream_failed", "not_ready", "rate_limited"})
+
+Headers = tuple[tuple[str, str], ...]
 
 
 class Refusal(Exception):
     """A request that must not leave. Raised inside the core, returned by `decide`, rendered by `answer`."""
 
-    def __init__(self, reason: str, text: str, dialect: str = "openai", allowed: str = "") -> None:
+    def __init__(self, reason: str, text: str, dialect: str = "openai", headers: Headers = ()) -> None:
         text = text.encode("utf-8", "backslashreplace").decode()  # it may quote raw bytes of a path
         super().__init__(f"{reason}: {text}")
         self.status, self.kind = REASONS[reason]
         self.reason = reason
         self.text = text
         self.dialect = dialect
-        self.allowed = allowed  # the methods that the path does have
+        self.headers = headers  # of the answer, beside the usual ones
 
     def speaking(self, dialect: str) -> Refusal:
         """The same refusal in another dialect, without the traceback (its frames hold the arrival)."""
-        return Refusal(self.reason, self.text, dialect, self.allowed)
+        return Refusal(self.reason, self.text, dialect, self.headers)
 
 
 @dataclass(frozen=True)
@@ -106,13 +110,11 @@ def answer(refusal: Refusal) -> Answer:
         ("x-mitmvault-reason", refusal.reason),
         ("x-should-retry", "true" if refusal.reason in WORTH_A_RETRY else "false"),
     ]
-    if refusal.allowed:
-        headers.append(("allow", refusal.allowed))
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers.append(("www-authenticate", 'Bearer realm="mitmvault"'))
     if refusal.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         headers.append(("proxy-authenticate", 'Basic realm="mitmvault"'))
-    return json_answer(_SHAPES[refusal.dialect](refusal), refusal.status, *headers)
+    return json_answer(_SHAPES[refusal.dialect](refusal), refusal.status, *headers, *refusal.headers)
 
 
 def _openai(refusal: Refusal) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from mitmvault.core.hostnames import normal, split_authority
 from mitmvault.core.networks import Network
+from mitmvault.core.rate_limit import Rate, rate
 from mitmvault.core.strict_yaml import read_yaml
 
 _SIZES = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
@@ -35,6 +36,7 @@ class Settings:
     allow_origins: tuple[str, ...] = ()  # web origins whose pages may use the base URL; "*" is every one
     body_limit: int = 32 * 2**20  # bytes of a request body that are read before they are sent on
     idle_timeout: int = 1800  # seconds of silence after which a connection is closed; at least 600
+    rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
     upstream_ca: str | None = None  # PEM file of authorities trusted for providers, beside the usual ones
 
     def knows_name(self, host: str, port: int) -> bool:
@@ -108,6 +110,13 @@ def _seconds(key: str, value: Any) -> int:
     return value
 
 
+def _rate(key: str, value: Any) -> Rate:
+    found = rate(value) if isinstance(value, str) else None
+    if found is None:
+        raise SettingsError(f"{key}: must be a rate such as 10/60s, 100/m or 1000/h")
+    return found
+
+
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{key}: must be a string")
@@ -121,5 +130,6 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "allow_origins": _origins,
     "body_limit": _size,
     "idle_timeout": _seconds,
+    "rate_limit": _rate,
     "upstream_ca": _text,
 }

@@ -29,6 +29,11 @@ PAGES = (
 )
 
 
+def is_public(method: str, path: str) -> bool:
+    """Is this a page for anybody?"""
+    return any(page.path == path and not page.token and method in page.methods.split(", ") for page in PAGES)
+
+
 async def answer(found: Found, body: bytes = b"") -> Answer | None:
     """The page; None when the request is to go on to a provider. Raises Refusal."""
     assert found.page.answer

@@ -1,0 +1,31 @@
+"""Holds callers to the rate that the settings allow, before anything else is asked of them."""
+
+from __future__ import annotations
+
+import time
+
+from mitmproxy import http
+
+from mitmvault.core.arrival import Arrival
+from mitmvault.core.decide import dialect
+from mitmvault.core.rate_limit import RateLimit
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.world import World
+from mitmvault.local.pages import is_public
+
+
+class RateLimits:
+    """Counts requests by the client's address and the path that it asks for."""
+
+    def __init__(self) -> None:
+        self._counts = RateLimit()
+
+    def check(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> None:
+        """Raises Refusal when this address asks this path too often. Public pages do not count."""
+        rate, peer = world.settings.rate_limit, flow.client_conn.peername
+        path = arrival.target.partition("?")[0]
+        if rate is None or peer is None or is_public(arrival.method, path):
+            return
+        if wait := self._counts.wait(rate, f"{peer[0]} {path}", time.monotonic()):
+            text = f"Too many requests: try again in {wait} seconds (rate_limit)."
+            raise Refusal("rate_limited", text, dialect(world, arrival), (("retry-after", str(wait)),))
