@@ -91,9 +91,9 @@ def test_a_form_is_written_as_a_form():
     assert read(FORM, FORM_TYPE).written("groq/cheap") == FORM.replace(b"cheap", b"groq/cheap")
 
 
-def entry(prefix: str | None = "groq", **more):
+def entry(**more):
     models = [{"id": "llama"}, {"id": "groq/compound-mini"}, {"id": "own", "gatewayPrefix": "custom"}]
-    return checked({"providers": {"groq": {"gatewayModelPrefix": prefix, "models": models, **more}}}).providers["groq"]
+    return checked({"providers": {"groq": {"models": models, **more}}}).providers["groq"]
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,19 @@ def entry(prefix: str | None = "groq", **more):
     ],
 )
 def test_prefixed(prefix, asked, sent):
-    assert bodies.prefixed(entry(prefix), asked) == sent
+    assert bodies.prefixed(entry(), asked, prefix) == sent
 
 
-def test_a_default_prefix_is_for_an_entry_without_one():
-    assert bodies.prefixed(entry(None), "llama", "slug") == "slug/llama"
-    assert bodies.prefixed(entry("groq"), "llama", "slug") == "groq/llama"
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("@cf/meta/llama", "@cf/meta/llama"),
+        ("@cf/unknown", "@cf/unknown"),
+        ("openai/gpt-oss-20b", "@cf/openai/gpt-oss-20b"),  # not OpenAI's
+    ],
+)
+def test_the_at_sign_of_workers_ai_is_a_part_of_the_id(asked, sent):
+    assert bodies.prefixed(entry(models=[{"id": "@cf/meta/llama"}]), asked, "@cf") == sent
 
 
 @pytest.mark.parametrize("body", [b"{}", chat(None), chat(""), chat(["a"]), b""])
@@ -130,10 +137,10 @@ def test_an_edit_needs_a_model(body):
 
 
 def test_edit():
-    edit = bodies.edit(entry(), read(chat()), None)
+    edit = bodies.edit(entry(), read(chat()), "groq")
     assert (edit.asked, edit.sent) == ("cheap", "groq/cheap")
     assert json.loads(read(chat()).written(edit.sent))["model"] == "groq/cheap"
 
 
 def test_an_id_with_the_models_own_prefix_is_left_alone():
-    assert bodies.prefixed(entry(), "custom/own") == "custom/own"
+    assert bodies.prefixed(entry(), "custom/own", "groq") == "custom/own"

@@ -158,3 +158,9 @@ def test_tokens_in_subprotocols(value, left):
 def test_subprotocols_in_another_case():
     headers = (("Sec-WebSocket-Protocol", f"realtime, OpenAI-Insecure-Api-Key.{T}"),)
     assert stripped_headers(headers) == (("Sec-WebSocket-Protocol", "realtime"),)
+
+
+def test_cloudflares_headers_are_for_a_gateway_alone():
+    headers = (("CF-AIG-Cache-TTL", "60"), ("cf-aig-gateway-id", "theirs"), ("cf-aig-authorization", "x"), ("A", "b"))
+    assert stripped_headers(headers) == (("CF-AIG-Cache-TTL", "60"), ("A", "b"))
+    assert stripped_headers(headers, gateway=False) == (("A", "b"),)

@@ -12,6 +12,7 @@ from tests.proxy import KEY, RunningProxy, key
 
 pytestmark = pytest.mark.e2e
 AIG_TOKEN = "cf-aig-canary-token-0001"
+REST_TOKEN = "cloudflare-api-token-canary-0001"
 OWN_TOKEN = "gateway-key-of-mistral-0001"
 
 
@@ -30,10 +31,14 @@ def proxy(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFac
         "openai": common | {"gatewayModelPrefix": "openai", "gatewayEndpoint": gateway + "/"},
         "other": common | {"gatewayModelPrefix": "pre", "gatewayEndpoint": f"{provider_of_module.url}/litellm/v1"},
     }  # fmt: skip
+    rest = f"{provider_of_module.url}/client/v4/accounts/{{account}}/ai/v1"
+    providers["grok"] = {"gatewayEndpoint": rest, "gatewayId": "prod", "gatewayKey": REST_TOKEN}
+    providers["native"] = common | {"gatewayModelPrefix": "custom-n", "gatewayMode": "native"}
+    providers["morph"] = {"endpoint": direct, "keys": [key()]}
     environ = {"CLOUDFLARE_ACCOUNT_ID": "acct", "CLOUDFLARE_AIG_TOKEN": AIG_TOKEN}
     with RunningProxy(tmp_path_factory.mktemp("home"), providers, environ=environ) as running:
         yield running
-        running.assert_nothing_leaked(AIG_TOKEN)
+        running.assert_nothing_leaked(AIG_TOKEN, REST_TOKEN)
 
 
 COMPAT = "/v1/acct/default/compat/chat/completions"
@@ -68,6 +73,41 @@ def test_target_and_model(
     assert arrived.headers_named("authorization") == [f"Bearer {KEY}"]
     assert arrived.headers_named("cf-aig-authorization") == [f"Bearer {AIG_TOKEN}"]
     assert arrived.headers_named("cf-aig-no-wholesale") == ["true"]
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses", "messages"])
+def test_rest_takes_the_token_and_no_key(proxy: RunningProxy, provider: FakeProvider, path: str) -> None:
+    """The provider has no key in the vault: Cloudflare has one, or bills for it."""
+    provider.next(body=b"{}")
+    headers = {"Authorization": f"Bearer {proxy.token}", "cf-aig-gateway-id": "theirs", "cf-aig-metadata": "{}"}
+    assert send(proxy, f"/grok/v1/{path}", CHAT, headers=headers).status == 200
+    arrived = provider.wait_for(1)[0]
+    assert (arrived.target, arrived.json) == (f"/client/v4/accounts/acct/ai/v1/{path}", CHAT | {"model": "xai/m-1"})
+    assert arrived.headers_named("authorization") == [f"Bearer {REST_TOKEN}"]
+    assert arrived.headers_named("cf-aig-gateway-id") == ["prod"]
+    assert arrived.headers_named("cf-aig-metadata") == ["{}"]
+    assert arrived.headers_named("cf-aig-authorization") == arrived.headers_named("cf-aig-no-wholesale") == []
+
+
+def test_what_rest_cannot_serve_goes_nowhere(proxy: RunningProxy, provider: FakeProvider) -> None:
+    reply = send(proxy, "/grok/v1/embeddings", CHAT)
+    assert (reply.status, reply.reason, provider.arrivals) == (400, "gateway_mode", [])
+    assert "mode rest" in reply.json["error"]["message"]
+
+
+def test_native_by_choice(proxy: RunningProxy, provider: FakeProvider) -> None:
+    assert send(proxy, "/native/v1/chat/completions", CHAT).status == 200
+    arrived = provider.wait_for(1)[0]
+    assert (arrived.target, arrived.json) == ("/v1/acct/default/custom-n/direct/v1/chat/completions", CHAT)
+
+
+def test_cloudflares_headers_reach_no_provider_directly(proxy: RunningProxy, provider: FakeProvider) -> None:
+    headers = {"Authorization": f"Bearer {proxy.token}", "cf-aig-metadata": '{"team": "secret"}', "CF-AIG-Cache-Ttl": "9",
+               "cf-aig-authorization": "Bearer theirs", "x-other": "1"}  # fmt: skip
+    assert send(proxy, "/morph/v1/chat/completions", CHAT, headers=headers).status == 200
+    arrived = provider.wait_for(1)[0]
+    assert [name for name, _ in arrived.headers if name.lower().startswith("cf-aig")] == []
+    assert arrived.header("x-other") == "1"
 
 
 def test_native_path_keeps_the_providers_own_credential(proxy: RunningProxy, provider: FakeProvider) -> None:

@@ -155,7 +155,7 @@ async def _answer(flow: http.HTTPFlow, found: Found, body: bytes = b"") -> bool:
 def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:
     """Edit the flow as the permit says, and let it leave."""
     request, target = flow.request, permit.target
-    kept = stripped_headers(arrival.headers, arrival.websocket)
+    kept = stripped_headers(arrival.headers, arrival.websocket, target.mode != "direct")
     set_names = {name.lower() for name, _ in permit.headers}
     headers = [(name, value) for name, value in kept if name.lower() not in set_names]
     headers += permit.headers

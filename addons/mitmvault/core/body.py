@@ -63,25 +63,27 @@ def read(arrival: Arrival, body: bytes, limit: int) -> Reading | None:
     return None
 
 
-def prefixed(entry: Provider, asked: str, default: str | None = None) -> str:
-    """The model id as the gateway wants it. `default` is the prefix of a provider whose vault entry names none.
+def prefixed(entry: Provider, asked: str, prefix: str | None) -> str:
+    """The model id as the gateway wants it. `prefix` is the provider's; a model's own in the vault beats it.
 
     An id that the vault knows is always prefixed, even if it begins like the prefix (`groq/compound-mini` becomes
-    `groq/groq/compound-mini`); another one is, unless it already begins with the prefix.
+    `groq/groq/compound-mini`); another one is, unless it already begins with the prefix. The `@cf` of Workers AI is a
+    part of the id.
     """
     model = next((model for model in entry.models if model.id == asked), None)
-    prefix = (model.gateway_prefix if model else None) or entry.gateway_model_prefix or default
+    prefix = (model.gateway_prefix if model else None) or prefix
     complete = any(asked == f"{model.gateway_prefix}/{model.id}" for model in entry.models)
-    if not prefix or complete or (model is None and asked.startswith(prefix + "/")):
+    if not prefix or complete:
         return asked
-    return f"{prefix}/{asked}"
+    has_it = (model is None or prefix.startswith("@")) and asked.startswith(prefix + "/")
+    return asked if has_it else f"{prefix}/{asked}"
 
 
-def edit(entry: Provider, reading: Reading | None, default: str | None, named: str | None = None) -> ModelEdit:
+def edit(entry: Provider, reading: Reading | None, prefix: str | None, named: str | None = None) -> ModelEdit:
     """The model edit that the gateway needs. Raises Refusal when the body names no model.
 
     `named` is the model as the provider calls it, where the client wrote something else (`provider/model`).
     """
     if reading is None or not reading.model:
         raise Refusal("missing_model", "The request body must name the model as a string in the field 'model'.")
-    return ModelEdit(reading.model, prefixed(entry, named or reading.model, default))
+    return ModelEdit(reading.model, prefixed(entry, named or reading.model, prefix))

@@ -66,10 +66,15 @@ class Gateway:
     labels: int = 0  # how many of the endpoint's host labels follow the slug: Azure's resource, Bedrock's region
     drop: str = ""  # what is left out of the path there: Workers AI's /run, Azure's /deployments
     compat: str = ""  # the prefix of its models at the compat endpoint, where that is not the slug
+    author: str = ""  # the same at Cloudflare's REST API
 
     @property
     def prefix(self) -> str:
         return self.compat or self.slug
+
+    @property
+    def author_name(self) -> str:
+        return self.author or self.slug
 
 
 @dataclass(frozen=True)
@@ -241,6 +246,12 @@ def _prefix(where: str, key: str, value: Any) -> str:
     return str(value)
 
 
+def _author(where: str, key: str, value: Any) -> str:
+    right = isinstance(value, str) and _NAME.match(value.removeprefix("@"))
+    _check(where, key, right, "a name such as google or @cf", value)
+    return str(value)
+
+
 def _host(where: str, key: str, value: Any) -> str:
     right = isinstance(value, str) and value and _is_host(value)
     _check(where, key, right, "a lower-case host name without scheme and port", value)
@@ -305,7 +316,8 @@ def _shaped(shape: type, required: str) -> Reader:
 _READERS: dict[type, dict[str, Reader]] = {
     Auth: {"scheme": _one_of(SCHEMES), "when": _text},
     Dialect: {"shape": _one_of(DIALECTS), "when": _text},
-    Gateway: {"slug": _name, "keep_base": _flag, "labels": _count, "drop": _path, "compat": _prefix},
+    Gateway: {"slug": _name, "keep_base": _flag, "labels": _count, "drop": _path, "compat": _prefix,
+              "author": _author},
     Spec: {
         "name": _text, "aliases": _list(_name), "hosts": _list(_host), "endpoint": _endpoint, "base_path": _path,
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),

@@ -38,8 +38,9 @@ CREDENTIALS = frozenset(CARRIERS) - {"sec-websocket-protocol"} | {
     "x-auth-email",
     "x-amz-security-token",
 }
-# Beside them: our own control header, and the host, which is set anew from the destination.
-STRIPPED = CREDENTIALS | {"x-host-final", "host"}
+AIG = "cf-aig-"
+# Beside them: our own control header, and what says where to: host and gateway are set anew from the destination.
+STRIPPED = CREDENTIALS | {"x-host-final", "host", "cf-aig-gateway-id"}
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authenticate"})
 
 
@@ -58,8 +59,11 @@ def _carried(arrival: Arrival) -> Iterator[str]:
             yield unquote_plus(value)
 
 
-def stripped_headers(headers: Headers, websocket: bool = False) -> Headers:
-    """The headers that may reach the provider, in their order and spelling."""
+def stripped_headers(headers: Headers, websocket: bool = False, gateway: bool = True) -> Headers:
+    """The headers that may reach the provider, in their order and spelling.
+
+    `gateway` says whether Cloudflare's own headers (`cf-aig-*`) meet somebody who understands them.
+    """
     named = {token.strip().lower() for key, value in headers if key.lower() == "connection"
              for token in value.split(",")}  # fmt: skip
     # A message's framing is not the client's to remove by naming it in Connection.
@@ -71,7 +75,7 @@ def stripped_headers(headers: Headers, websocket: bool = False) -> Headers:
             value = ", ".join(p for p in map(str.strip, value.split(",")) if not p.lower().startswith(SUBPROTOCOLS))
             if not value:
                 continue
-        if name not in gone:
+        if name not in gone and (gateway or not name.startswith(AIG)):
             kept.append((key, value))
     if websocket:  # the handshake is hop-by-hop, and is what the client wants
         kept += [("Connection", "Upgrade"), ("Upgrade", "websocket")]

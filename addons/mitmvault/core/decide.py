@@ -16,6 +16,7 @@ from mitmvault.core import form, path_model
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.catalogue import Auth, Spec
 from mitmvault.core.credentials import candidates, stripped_target
+from mitmvault.core.gateway import serves_without_key
 from mitmvault.core.hostnames import normal, of_url_or_host
 from mitmvault.core.paths import checked, first_segment, native, openai_door
 from mitmvault.core.place import one_user, place
@@ -98,9 +99,9 @@ def _destined(world: World, arrival: Arrival, user: User, found: Route) -> Admis
     if found.known.spec.confined and found.native.base is None:
         shape = found.known.spec.own_bases[0]
         raise Refusal("bad_path", f"Of {found.known.name}, only paths that begin with {shape}/ are served.")
-    _usable_keys(found.known)
+    _keys(world, found.known)
     _, mark, query = stripped_target(arrival.target).partition("?")
-    target = choose(world, found.known, found.native, mark + query)
+    target = choose(world, found.known, found.native, mark + query, arrival.method)
     in_path = path_model.find(found.known.spec.model_in_path, found.native.path)
     needs_body = (target.prefixes_model or user.models is not None) and in_path is None
     model = in_path.value if in_path else None
@@ -114,13 +115,13 @@ def _settle(arrival: Arrival, admission: Admission, reading: bodies.Reading | No
     # Where the path names the model, the provider obeys the path: a field of that name in the body is not it.
     asked = named or admission.path_model or (reading.model if reading else None) or _model_in_query(arrival)
     if arrival.method not in BODILESS or arrival.websocket:
-        check_model(admission.user, entry, asked)
+        check_model(admission.user, entry, asked, target.prefix)
     model, edited = (ModelEdit(asked, asked) if asked else None), None
     if target.prefixes_model and admission.path_model:
-        model = ModelEdit(admission.path_model, bodies.prefixed(entry, admission.path_model))
+        model = ModelEdit(admission.path_model, bodies.prefixed(entry, admission.path_model, target.prefix))
         target = _renamed(admission, model.sent)
     elif target.prefixes_model and arrival.method not in BODILESS:
-        model = bodies.edit(entry, reading, target.default_prefix, named)
+        model = bodies.edit(entry, reading, target.prefix, named)
     elif named and reading and reading.model:
         model = ModelEdit(reading.model, named)
     if reading and model and model.sent != model.asked and not admission.path_model:
@@ -132,7 +133,7 @@ def _settle(arrival: Arrival, admission: Admission, reading: bodies.Reading | No
         rule=admission.rule,
         target=target,
         headers=_headers(arrival, admission, edited, reading),
-        keys=_usable_keys(admission.known),
+        keys=usable_keys(admission.known) if target.sends_key else (),
         key_header=auth.header,
         key_template=auth.template,
         model=model,
@@ -158,9 +159,13 @@ def _headers(
     arrival: Arrival, admission: Admission, edited: bytes | None, reading: bodies.Reading | None
 ) -> tuple[tuple[str, str], ...]:
     headers: list[tuple[str, str]] = []
-    if admission.target.gateway_token and not arrival.value("cf-aig-no-wholesale"):
+    target, entry = admission.target, admission.known.entry
+    if target.gateway_token and target.sends_key and not arrival.value("cf-aig-no-wholesale"):
         # Without it, a key that the gateway does not recognise falls through to Cloudflare credits, which cost money.
+        # Where no key is sent, the operator wants just that, or has stored a key at Cloudflare.
         headers.append(("cf-aig-no-wholesale", "true"))
+    if target.mode == "rest" and entry and entry.gateway_id:
+        headers.append(("cf-aig-gateway-id", entry.gateway_id))
     if edited is not None and not arrival.value("transfer-encoding"):
         headers.append(("content-length", str(len(edited))))
     if reading and reading.sniffed:
@@ -168,7 +173,12 @@ def _headers(
     return tuple(headers)
 
 
-def _usable_keys(known: Known) -> tuple[Key, ...]:
+def _keys(world: World, known: Known) -> tuple[Key, ...]:
+    return () if serves_without_key(world, known) else usable_keys(known)
+
+
+def usable_keys(known: Known) -> tuple[Key, ...]:
+    """The provider's keys that are not expired. Raises Refusal when there is none."""
     keys = tuple(key for key in known.entry.keys if key.usable) if known.entry else ()
     if keys:
         return keys

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mitmvault.core.gateway import is_usable
 from mitmvault.core.page import Asked
 from mitmvault.core.refusal import Answer, Refusal, json_answer
 from mitmvault.core.scope import check_provider
@@ -19,9 +20,9 @@ from mitmvault.core.world import Known, World
 
 def usable(world: World, user: User) -> Iterator[Known]:
     """The providers with a usable key that the user may use, in the vault's order."""
-    for name, entry in world.vault.providers.items():
+    for name in world.vault.providers:
         known = world.providers[name]
-        if any(key.usable for key in entry.keys) and any(map(user.may_use_provider, known.names)):
+        if is_usable(world, known) and any(map(user.may_use_provider, known.names)):
             yield known
 
 

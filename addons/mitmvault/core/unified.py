@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 
 from mitmvault.core import path_model
 from mitmvault.core.arrival import Arrival
+from mitmvault.core.gateway import is_usable
 from mitmvault.core.paths import first_segment, native
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import Route
@@ -71,7 +72,7 @@ def _by_vault(world: World, asked: str) -> Iterator[tuple[Known, str]]:
         (_LAST if model.priority is None else model.priority, name)
         for name, entry in world.vault.providers.items()
         for model in entry.models
-        if model.id == asked and any(key.usable for key in entry.keys)
+        if model.id == asked and is_usable(world, world.providers[name])
     ]
     for _, name in sorted(listed, key=lambda pair: pair[0]):
         yield world.providers[name], asked
@@ -80,6 +81,5 @@ def _by_vault(world: World, asked: str) -> Iterator[tuple[Known, str]]:
 def _by_pattern(world: World, asked: str) -> Iterator[tuple[Known, str]]:
     for spec in world.catalogue.specs:
         known = world.providers[spec.id]
-        usable = known.entry is not None and any(key.usable for key in known.entry.keys)
-        if usable and any(fnmatchcase(asked.lower(), pattern) for pattern in spec.models):
+        if is_usable(world, known) and any(fnmatchcase(asked.lower(), pattern) for pattern in spec.models):
             yield known, asked

@@ -19,6 +19,7 @@ from mitmvault.core.secret import Secret
 
 _EXPIRED = "expired"
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+GATEWAY_MODES = ("auto", "compat", "native", "rest")
 
 # Visible ASCII; blanks inside, not at the ends.
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z")
@@ -80,6 +81,8 @@ class Provider:
     allow_plain_http: bool
     keys: tuple[Key, ...]
     models: tuple[Model, ...]
+    gateway_mode: str = "auto"
+    gateway_id: str | None = None  # the gateway's name, where the address does not hold it
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,23 @@ def _provider(name: str, field: Field) -> Provider:
         allow_plain_http=plain_http,
         keys=tuple(_key(inner, number) for number, inner in enumerate(field["keys"].items(), 1)),
         models=tuple(_model(inner) for inner in field["models"].items()),
+        gateway_mode=_mode(field["gatewayMode"]),
+        gateway_id=_gateway_id(field["gatewayId"]),
     )
+
+
+def _mode(field: Field) -> str:
+    mode = field.text("auto") or "auto"
+    if mode not in GATEWAY_MODES:
+        field.fail(f"must be one of {', '.join(GATEWAY_MODES)}")
+    return mode
+
+
+def _gateway_id(field: Field) -> str | None:
+    name = field.text("") or None
+    if name and not PROVIDER_NAME.match(name):
+        field.fail("must be the name of a gateway: letters, digits, '.', '_' and '-'")
+    return name
 
 
 def _key(field: Field, number: int) -> Key:

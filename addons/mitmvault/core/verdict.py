@@ -9,12 +9,14 @@ from mitmvault.core.users import User
 from mitmvault.core.vault import Key
 from mitmvault.core.world import Known
 
+AIG_AUTHORIZATION = "cf-aig-authorization"
+
 
 @dataclass(frozen=True)
 class Target:
     """Where the request goes, and in which form."""
 
-    mode: str  # direct | compat | native | gateway
+    mode: str  # direct, or one of core.gateway
     scheme: str
     host: str
     port: int
@@ -23,7 +25,13 @@ class Target:
     prefixes_model: bool
     gateway_token: Secret | None
     why: str
-    default_prefix: str | None = None  # of the model, where the vault sets none
+    prefix: str | None = None  # of the model, unless it has one of its own in the vault
+    token_header: str = AIG_AUTHORIZATION
+
+    @property
+    def sends_key(self) -> bool:
+        """Is a key of the vault's sent? At the REST API, Cloudflare has one, or bills for it."""
+        return self.mode != "rest"
 
     @property
     def authority(self) -> str:
@@ -102,10 +110,12 @@ class Permit:
 
     def credentials(self, attempt: int = 0) -> tuple[Credential, ...]:
         """What the wire layer writes for the given attempt: the provider key, and the gateway's token."""
-        key = self.keys[attempt % len(self.keys)]
-        found = [Credential(self.key_header, self.key_template, key.secret, f"{self.provider} {key.label}")]
+        found = []
+        if self.keys:  # none where the gateway has one itself
+            key = self.keys[attempt % len(self.keys)]
+            found.append(Credential(self.key_header, self.key_template, key.secret, f"{self.provider} {key.label}"))
         if token := self.target.gateway_token:
-            found.append(Credential("cf-aig-authorization", "Bearer {}", token, f"gateway {token.fingerprint}"))
+            found.append(Credential(self.target.token_header, "Bearer {}", token, f"gateway {token.fingerprint}"))
         return tuple(found)
 
     @property
@@ -116,5 +126,5 @@ class Permit:
         if self.model:
             edit = self.model
             parts.append(f"model {edit.asked}" + (f" → {edit.sent}" if edit.sent != edit.asked else ""))
-        parts.append(f"key {self.keys[0].label}")
+        parts.append(f"key {self.keys[0].label}" if self.keys else "key of the gateway")
         return " · ".join(parts)

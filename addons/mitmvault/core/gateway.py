@@ -1,0 +1,202 @@
+"""Cloudflare AI Gateway: which of its ways in serves a request, and at what address. (DESIGN section 6)
+
+Rules: 1. The vault's `gatewayMode` decides; `auto` decides by the shape of `gatewayEndpoint` and by the request.
+       2. A mode that the operator chose is never left for another one: what it cannot serve is refused, and the text
+          says what would serve it.
+       3. A gateway finds the provider by the model's prefix or by the slug. Both come from the vault and the catalogue:
+          without them the client would choose who gets our key.
+
+Sources: developers.cloudflare.com/ai-gateway, pages "Unified API", "Universal endpoint", "REST API" and the providers'
+own (2026). The REST API knows providers as authors: google for google-ai-studio, xai for grok.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from mitmvault.core.paths import Native, endpoint_path
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.secret import Secret
+from mitmvault.core.world import Known, World
+
+CHAT = "/chat/completions"
+COMPAT = "/compat"
+REST_TAILS = (CHAT, "/responses", "/messages")
+_HOST = "gateway.ai.cloudflare.com"
+_REST = re.compile(r"/client/v4/accounts/[^/]+/ai/v1\Z")
+_BARE = re.compile(r"/v1/[^/]+/[^/]+\Z")
+
+# What the address looks like -> the modes that `auto` tries, in this order.
+AUTO = {
+    "compat": ("compat", "native"),
+    "bare": ("compat", "native"),
+    "rest": ("rest",),
+    "longer": ("gateway",),  # at Cloudflare, with more behind the gateway's name
+    "custom": ("gateway",),
+}
+# A mode that the operator chose -> the addresses that can serve it.
+FITTING = {
+    "compat": ("compat", "bare", "custom"),
+    "native": ("compat", "bare", "custom"),
+    "universal": ("compat", "bare", "custom"),
+    "rest": ("rest",),
+}
+_AT_GATEWAY = f"https://{_HOST}/v1/{{account}}/GATEWAY"
+_AT_REST = "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1"
+# mode -> what it serves, in words and as a test of (provider, native path, method)
+SERVES: dict[str, tuple[str, Callable[[Known, Native, str], bool]]] = {
+    "compat": ("POST to /chat/completions", lambda known, path, method: method == "POST" and is_chat(known, path)),
+    "native": ("every path", lambda known, path, method: True),
+    "rest": (
+        "POST to " + ", ".join(REST_TAILS),
+        lambda known, path, method: method == "POST" and rest_tail(known, path) is not None,
+    ),
+    "universal": ("POST with a JSON object", lambda known, path, method: method == "POST"),
+    "gateway": ("every path", lambda known, path, method: True),
+}
+_WHY_AUTO = {
+    "compat": "it serves chat completions",
+    "native": "compat serves chat completions alone, the provider's own path at the gateway the rest",
+    "rest": "gatewayEndpoint is the address of Cloudflare's REST API",
+    "gateway": "gatewayEndpoint is neither a compat, a bare nor a REST address; paths are appended, models prefixed",
+}
+
+
+@dataclass(frozen=True)
+class Door:
+    """A provider's way to the gateway: its address, the token for it, and the modes that may serve."""
+
+    url: str
+    base: str  # the path of the gateway itself, without /compat
+    token: Secret
+    modes: tuple[str, ...]
+    chosen: bool  # by the operator, not by `auto`
+
+    def mode(self, known: Known, path: Native, method: str) -> str:
+        """The mode for a request: the first that serves it. Raises Refusal."""
+        for mode in self.modes:
+            if SERVES[mode][1](known, path, method):
+                return mode
+        (mode,) = self.modes
+        other = f"a gatewayEndpoint of {_AT_GATEWAY}" if mode == "rest" else "gatewayMode native or auto"
+        asked = f"{method} {path.tail or '/'}"
+        text = f"{self.why(mode)}. It serves {SERVES[mode][0]}, not {asked}; {other} does."
+        raise Refusal("gateway_mode", text)
+
+    def why(self, mode: str) -> str:
+        """The mode and its reason, as one clause."""
+        reason = f"the vault sets gatewayMode {mode}" if self.chosen else _WHY_AUTO[mode]
+        return f"mode {mode}: {reason}"
+
+
+def door(world: World, known: Known) -> Door | None:
+    """The provider's way to the gateway; None where it is reached directly. Raises Refusal when it is misconfigured."""
+    entry = known.entry
+    if entry is None or not entry.gateway_endpoint:
+        if entry and entry.gateway_mode != "auto":
+            raise Refusal("provider_not_configured", f"{known.name} has gatewayMode {entry.gateway_mode}, but no "
+                          "gatewayEndpoint in the vault.")  # fmt: skip
+        return None
+    form, chosen = _form(entry.gateway_endpoint), entry.gateway_mode != "auto"
+    modes = (entry.gateway_mode,) if chosen else AUTO[form]
+    if chosen and form not in FITTING[entry.gateway_mode]:
+        wanted = _AT_REST if entry.gateway_mode == "rest" else _AT_GATEWAY
+        raise Refusal("provider_not_configured", f"gatewayMode {entry.gateway_mode} of {known.name} needs a "
+                      f"gatewayEndpoint such as {wanted}.")  # fmt: skip
+    # The REST API takes a Cloudflare API token, which need not be the one that opens gateways: the vault's own first.
+    own, common = entry.gateway_key, world.gateway_token
+    token = own or common if modes == ("rest",) else common or own
+    if token is None:
+        if chosen:
+            raise Refusal("provider_not_configured", f"gatewayMode {entry.gateway_mode} of {known.name} needs a token; "
+                          "set CLOUDFLARE_AIG_TOKEN for mitmvault, or gatewayKey in the vault.")  # fmt: skip
+        return None
+    url = world.resolved(entry.gateway_endpoint)
+    if url is None:
+        raise Refusal("provider_not_configured", f"The gatewayEndpoint of {known.name} contains {{account}}; "
+                      "set CLOUDFLARE_ACCOUNT_ID in mitmvault's environment.")  # fmt: skip
+    return Door(url, endpoint_path(url).removesuffix(COMPAT), token, modes, chosen)
+
+
+def serves_without_key(world: World, known: Known) -> bool:
+    """Does the provider need no key of the vault's, as Cloudflare has one, or bills for it itself?"""
+    try:
+        found = door(world, known)
+    except Refusal:
+        return False
+    return found is not None and found.modes == ("rest",)
+
+
+def is_usable(world: World, known: Known) -> bool:
+    """Has the vault what requests to this provider need: a key that is not expired, or a gateway with one?"""
+    entry = known.entry
+    return entry is not None and (any(key.usable for key in entry.keys) or serves_without_key(world, known))
+
+
+def is_chat(known: Known, path: Native) -> bool:
+    """Is this the provider's path for chat completions in OpenAI's form?"""
+    return path.tail == CHAT or path.path == (known.spec.chat_base or "") + CHAT
+
+
+def rest_tail(known: Known, path: Native) -> str | None:
+    """The path behind the REST API's address that means the same; None when it has none."""
+    tail = CHAT if is_chat(known, path) else path.tail.removeprefix("/v1")
+    return tail if tail in REST_TAILS else None
+
+
+def behind_slug(world: World, known: Known, path: Native) -> str:
+    """What follows the slug, e.g. `/v1/messages`, or at Azure `/my-resource/my-deployment/chat/completions`."""
+    gateway = known.spec.gateway
+    if gateway is None:
+        return path.path
+    rest, base = path.path, known.spec.base_path
+    if not gateway.keep_base and rest.startswith(base + "/"):
+        rest = rest.removeprefix(base)
+    if gateway.drop and rest.startswith(gateway.drop + "/"):
+        rest = rest.removeprefix(gateway.drop)
+    elif gateway.drop and known.spec.model_in_path and rest[:2] in ("/@", "/%"):
+        # What is dropped names the place of the model: without it, nobody would compare it with the user's scope.
+        raise Refusal("bad_path", f"Write the model of {known.name} behind {gateway.drop}/.")
+    host = urlsplit(world.endpoint_of(known) or "").hostname or ""
+    labels = host.split(".")[: gateway.labels]
+    if len(labels) < gateway.labels or not all(labels):
+        raise Refusal("provider_not_configured", f"Provider {known.name} has no endpoint; set it in the vault.")
+    return "".join("/" + label for label in labels) + rest
+
+
+def slug(known: Known, mode: str, path: Native) -> str:
+    """The provider's name in a path at the gateway. Raises Refusal when nobody gave it one."""
+    assert known.entry
+    found = known.spec.gateway.slug if known.spec.gateway else known.entry.gateway_model_prefix
+    if not found:
+        raise Refusal("provider_not_configured", f"Mode {mode} reaches {path.tail} by the provider's name at the "
+                      f"gateway, and {known.name} has none; set gatewayModelPrefix in the vault.")  # fmt: skip
+    return found
+
+
+def model_prefix(known: Known, mode: str) -> str | None:
+    """What stands before a model's id in this mode; None where models are sent as they are. Raises Refusal."""
+    assert known.entry
+    found, gateway = known.entry.gateway_model_prefix, known.spec.gateway
+    if mode not in ("compat", "rest"):
+        return found if mode == "gateway" else None
+    if gateway and (mode == "rest" or not found):
+        found = gateway.author_name if mode == "rest" else gateway.prefix
+    if not found:
+        raise Refusal("provider_not_configured", f"The vault sets no gatewayModelPrefix for {known.name}.")
+    return found
+
+
+def _form(endpoint: str) -> str:
+    """What the address looks like: a key of AUTO."""
+    parts, path = urlsplit(endpoint), endpoint_path(endpoint)
+    if _REST.match(path):
+        return "rest"
+    if path.endswith(COMPAT):
+        return "compat"
+    if (parts.hostname or "").lower() == _HOST:
+        return "bare" if _BARE.match(path) else "longer"
+    return "custom"
