@@ -12,6 +12,7 @@ from mitmvault.addons.posture import Posture
 from mitmvault.addons.presence import Presence
 from mitmvault.addons.switchboard import Switchboard
 from mitmvault.addons.tunnels import Tunnels
+from mitmvault.addons.vault_api import VaultApi
 
 _keeper = Keeper()
 _tunnels = Tunnels(_keeper)
@@ -19,6 +20,7 @@ _tunnels = Tunnels(_keeper)
 addons = [
     Posture(),  # mitmproxy's options, in a safe state
     Embedded(_keeper),  # the demo provider, ready before the first world
+    VaultApi(_keeper),  # the vault's own requests, kept out of the flows
     _keeper,  # vault, users, settings: the world of this moment
     _tunnels,  # CONNECT and TLS: decrypt providers, tunnel or refuse the rest
     Gate(_keeper, _tunnels),  # authenticate, route, redact, permit

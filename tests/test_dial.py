@@ -105,3 +105,15 @@ def test_a_permit_does_not_open_a_tunnel_and_a_tunnel_no_permit():
     dial.approve_tunnel(tunnelled, world())
     assert judge(tunnelled)
     assert judge(Server(address=("public.example", 443)))
+
+
+def test_a_relay_is_one_connection_to_one_port_of_ours():
+    relayed = Server(address=("127.0.0.1", 40001))
+    dial.approve_relay(relayed)
+    assert judge(relayed) is None
+    assert judge(Server(address=("127.0.0.1", 40001)))  # the port is nobody else's
+    relayed.address = ("127.0.0.1", 40002)
+    assert judge(relayed)
+    relayed.address = ("127.0.0.1", 40001)
+    switch.off()
+    assert judge(relayed)

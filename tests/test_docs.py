@@ -12,7 +12,7 @@ import pytest
 
 from mitmvault.addons.posture import KEPT
 from mitmvault.cli.main import cli
-from mitmvault.core import catalogue, settings
+from mitmvault.core import catalogue, settings, vault_api
 from mitmvault.core.refusal import REASONS
 from mitmvault.local.pages import PAGES as ROUTES
 
@@ -87,6 +87,8 @@ def test_kept_options_and_routes() -> None:
     for route in ROUTES:
         path = route.path.replace("{provider}", "PROVIDER").replace("{model}", "ID")
         assert f"`{route.methods.partition(',')[0]} {path}`" in page, path
+    vaults = {f"`{method} {path}`" for path, methods in vault_api.ROUTES.items() for method in methods}
+    assert all(route in page for route in vaults if "HEAD" not in route)
 
 
 def test_environment_variables() -> None:

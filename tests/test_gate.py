@@ -171,3 +171,23 @@ def test_what_the_permit_sets_is_there_once():
     flow = flow_of("/openai/v1/x", BEARER)
     flow.request.headers.set_all("Content-Type", ["text/plain"])
     assert passed(gate(), flow).request.headers.get_all("content-type") == ["application/json"]
+
+
+@pytest.mark.parametrize("target", ["/ai.json", "/ai.json.enc", "/ai.json?x=1"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
+def test_a_vault_request_that_became_a_flow(target, method):
+    flow = passed(gate(), flow_of(target, BEARER, method=method))
+    assert flow.response.status_code == 421 and flow.response.headers["connection"] == "close"
+    assert flow.metadata["mitmvault_refusal"] == "new_connection_needed"
+    elsewhere = flow_of(target, BEARER, method=method)
+    elsewhere.request.headers["host"] = "evil.example"
+    assert passed(gate(), elsewhere).metadata["mitmvault_refusal"] != "new_connection_needed"
+
+
+def test_a_preflight_of_the_vaults_ends_the_connection():
+    asked = (("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT"))
+    for target, ends in (("/ai.json.enc", True), ("/openai/v1/x", False)):
+        flow = flow_of(target, *asked, method="OPTIONS")
+        passed(gate(world(configured="allow_origins: ['https://a.example']")), flow)
+        assert flow.response.status_code == 204
+        assert (flow.response.headers.get("connection") == "close") is ends

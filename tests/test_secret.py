@@ -67,3 +67,7 @@ def test_equality(other, equal):
 
 def test_reveal_and_truth():
     assert Secret(VALUE).reveal() == VALUE and Secret(VALUE) and not Secret("")
+
+
+def test_a_password_that_is_no_utf8_can_be_compared():
+    assert Secret("a\udcff") == Secret("a\udcff") and Secret("a\udcff") != Secret("a\udcfe")

@@ -21,6 +21,7 @@ def test_defaults(text):
         body_limit=32 * 2**20,
         idle_timeout=1800,
         rate_limit=None,
+        public_vault=False,
         upstream_ca=None,
     )
 
@@ -38,6 +39,7 @@ def test_defaults(text):
         ("idle_timeout: 600", "idle_timeout", 600),
         ("rate_limit: 10/60s", "rate_limit", Rate(10, 60)),
         ("rate_limit: 100/m", "rate_limit", Rate(100, 60)),
+        ("public_vault: true", "public_vault", True),
         ("upstream_ca: roots.pem", "upstream_ca", "roots.pem"),
         *[(f"body_limit: {size}", "body_limit", number) for size, number in (
             ("0", 0), ("1024", 1024), ("1b", 1), ("64kb", 65536), ("64KB", 65536), ("64k", 65536), ("'1 MB'", 2**20),
@@ -77,6 +79,8 @@ def test_read(text, name, value):
         ("idle_timeout: '600'", "idle_timeout"),
         ("idle_timeout: true", "idle_timeout"),
         ("idle_timeout: 600.5", "idle_timeout"),
+        ("public_vault: 1", "public_vault"),
+        ("public_vault: 'yes'", "public_vault"),
         ("upstream_ca: 5", "upstream_ca"),
         ("[a]", "mapping"),
         ("text", "mapping"),

@@ -114,3 +114,20 @@ def test_noise_is_a_wrong_password(home):
     with pytest.raises(SealError, match="does not open") as caught:
         store.unseal(noise, PASSWORD)
     assert caught.value.__context__ is None
+
+
+def test_replace_a_vault_by_a_sealed_one(home):
+    first, second = (store.seal(b'{"providers": {}, "n": %d}' % n, PASSWORD) for n in (1, 2))
+    assert store.sealed_vault(home) is None
+    seen = []
+    store.replace_vault(home, first, PASSWORD, lambda version: not seen.append(version))
+    store.replace_vault(home, second, PASSWORD, lambda version: not seen.append(version))
+    assert seen == ["", store.version(first)] and store.sealed_vault(home) == second
+    with pytest.raises(store.StaleError):
+        store.replace_vault(home, first, PASSWORD, lambda version: False)
+    with pytest.raises(SealError):
+        store.replace_vault(home, first, Secret("wrong"), lambda version: True)
+    with pytest.raises(VaultError):
+        sealed = openssl.seal(b"{}", PASSWORD, b"12345678")
+        store.replace_vault(home, sealed.replace(b"\n", b""), PASSWORD, lambda version: True)
+    assert store.sealed_vault(home) == second and home.vault.stat().st_mode & 0o777 == 0o600

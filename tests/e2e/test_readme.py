@@ -80,6 +80,14 @@ def test_a_real_key(serving: Serving, tmp_path: Path) -> None:
     assert not (tmp_path / "ai.json").exists()
 
 
+def test_the_vault_over_http(serving: Serving, tmp_path: Path) -> None:
+    before = (serving.home / "ai.json.enc").read_bytes()
+    assert shell(serving, BLOCKS[2], tmp_path) == '{"ok":true,"message":"Vault updated"}'
+    after = (tmp_path / "ai.json.enc").read_bytes()
+    assert (serving.home / "ai.json.enc").read_bytes() == after != before
+    assert not (tmp_path / "ai.json").exists()
+
+
 def test_the_working_commands_exist() -> None:
-    for line in BLOCKS[2].splitlines():
+    for line in BLOCKS[3].splitlines():
         assert os.access(ROOT / line.split()[0], os.X_OK)

@@ -17,7 +17,7 @@ from mitmvault.addons.fail_closed import fail_closed, refuse
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.rate_limits import RateLimits
 from mitmvault.addons.tunnels import Tunnels
-from mitmvault.core import cors
+from mitmvault.core import cors, vault_api
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.credentials import stripped_headers
 from mitmvault.core.decide import admit, settle
@@ -85,8 +85,13 @@ class Gate:
         if allowed := cors.headers(world.settings, arrival):
             flow.metadata["mitmvault_cors"] = [list(pair) for pair in allowed]
         asked = cors.preflight(world.settings, arrival)
-        if asked and is_own(world, arrival):
+        vaults = vault_api.covers(arrival.target)  # its requests must not become flows, and this one has
+        if (asked or vaults) and is_own(world, arrival):
+            if asked is None:
+                raise vault_api.out_of_place()
             flow.response = response_of(asked)
+            if vaults:
+                flow.response.headers["connection"] = "close"  # or a browser sends what it asked about here, too
             return
         self.limits.check(flow, arrival, world)
         if found := find(PAGES, world, arrival, time.time()):

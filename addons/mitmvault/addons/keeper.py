@@ -37,6 +37,7 @@ class Keeper:
     def __init__(self) -> None:
         self.home = Home(Path())
         self.embedded: dict[str, str] = {}  # filled by the addon that serves the demo provider
+        self.ports: set[int] = set()  # what else this process listens at
         self._world: World | None = None
         self._seen: Signature = ()
         self._lock: asyncio.Lock | None = None
@@ -111,6 +112,7 @@ class Keeper:
 
     def _own_ports(self) -> Iterator[int]:
         """What this process serves beside the proxy: never a destination for clients."""
+        yield from self.ports
         for endpoint in self.embedded.values():
             yield urlsplit(endpoint).port or 0
         if "web_port" in ctx.options:

@@ -38,6 +38,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "unsupported_encoding": (415, "invalid"),
     "body_too_large": (413, "too_large"),
     "host_mismatch": (421, "invalid"),
+    "new_connection_needed": (421, "invalid"),
     "internal_error": (500, "internal"),
     "not_permitted": (502, "internal"),
     "upstream_unreachable": (502, "upstream"),

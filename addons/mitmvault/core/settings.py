@@ -37,6 +37,7 @@ class Settings:
     body_limit: int = 32 * 2**20  # bytes of a request body that are read before they are sent on
     idle_timeout: int = 1800  # seconds of silence after which a connection is closed; at least 600
     rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
+    public_vault: bool = False  # may anybody download the encrypted vault?
     upstream_ca: str | None = None  # PEM file of authorities trusted for providers, beside the usual ones
 
     def knows_name(self, host: str, port: int) -> bool:
@@ -117,6 +118,12 @@ def _rate(key: str, value: Any) -> Rate:
     return found
 
 
+def _flag(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{key}: must be true or false")
+    return value
+
+
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{key}: must be a string")
@@ -131,5 +138,6 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "body_limit": _size,
     "idle_timeout": _seconds,
     "rate_limit": _rate,
+    "public_vault": _flag,
     "upstream_ca": _text,
 }

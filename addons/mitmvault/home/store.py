@@ -73,6 +73,23 @@ def save_vault_document(home: Home, document: Document, password: Secret, *, bas
     save_vault(home, vault.dump_document(document), password, base=base)
 
 
+def sealed_vault(home: Home) -> bytes | None:
+    """The vault as it is stored, encrypted; None when there is none."""
+    return files.read(home.vault, MAX_BYTES) if home.vault.exists() else None
+
+
+def replace_vault(home: Home, sealed: bytes, password: Secret, may: Callable[[str], bool]) -> None:
+    """Replace the vault by one that is encrypted already, byte for byte, if it opens and is one.
+
+    Only if `may` says yes to the version that is there ("": none), else StaleError.
+    """
+    vault.parse(unseal(sealed, password))
+    with files.locked(home.path):
+        if not may(version_of(home.vault)):
+            raise StaleError(f"{home.vault.name} is not the version that was meant: load it again")
+        files.write_atomic(home.vault, sealed)
+
+
 def load_users(home: Home) -> Users:
     """The users, checked."""
     return users.parse(_read(home.users, "list of users"))
@@ -98,7 +115,12 @@ def change_users(home: Home, change: Callable[[Document], Document]) -> None:
 
 def version_of(path: Path) -> str:
     """What tells one version of a file from another; "" when there is no file. Fit for an ETag."""
-    return hashlib.sha256(files.read(path, MAX_BYTES)).hexdigest()[:32] if path.exists() else ""
+    return version(files.read(path, MAX_BYTES)) if path.exists() else ""
+
+
+def version(content: bytes) -> str:
+    """`version_of` a file with this content."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _replace_users(home: Home, document: Document) -> None:

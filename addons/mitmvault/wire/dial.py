@@ -1,6 +1,7 @@
 """Which addresses this process connects to for clients (SECURITY P4, P5).
 
-Rules: 1. A connection is opened to a destination that a permit or an approved tunnel named, or not at all.
+Rules: 1. A connection is opened to a destination that a permit or an approved tunnel named, or to a server of our own
+          for a connection that is passed on to it (relay.py), or not at all.
        2. The address of a tunnel is judged after it was resolved, and the judged address is the one dialled.
        3. When the switch is off, nothing is dialled.
 
@@ -25,6 +26,7 @@ Address = tuple[str, int]
 _stock_open = server.ConnectionHandler.open_connection
 _permitted: set[Address] = set()
 _tunnels: WeakKeyDictionary[Server, World] = WeakKeyDictionary()
+_relays: WeakKeyDictionary[Server, Address] = WeakKeyDictionary()
 
 
 def permit(host: str, port: int) -> None:
@@ -35,6 +37,12 @@ def permit(host: str, port: int) -> None:
 def approve_tunnel(connection: Server, world: World) -> None:
     """This connection may be dialled as a blind tunnel, if its address turns out to be open to clients."""
     _tunnels[connection] = world
+
+
+def approve_relay(connection: Server) -> None:
+    """This one connection may be dialled to the server of our own that it is addressed to now, and nowhere else."""
+    assert connection.address is not None
+    _relays[connection] = connection.address[:2]
 
 
 def install() -> None:
@@ -56,6 +64,8 @@ async def judge(client: Client, connection: Server) -> str | None:
     if not switch.is_on() or connection.address is None:
         return "mitmvault permits no connections now"
     host, port = connection.address[:2]
+    if connection in _relays:
+        return None if _relays[connection] == (host, port) else "mitmvault did not permit this destination"
     if connection in _tunnels:
         try:
             address = await resolve_open(host, port, _tunnels[connection], client)

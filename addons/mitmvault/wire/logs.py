@@ -9,7 +9,18 @@ from __future__ import annotations
 import logging
 import re
 
-TALKATIVE = ("hpack", "hpack.hpack", "hpack.table", "h2", "h11", "wsproto", "tornado.access", "aioquic", "quic")
+TALKATIVE = (
+    "hpack",
+    "hpack.hpack",
+    "hpack.table",
+    "h2",
+    "h11",
+    "wsproto",
+    "tornado.access",
+    "tornado.general",
+    "aioquic",
+    "quic",
+)
 
 
 # What mitmproxy, h2 and h11 say of a bad request ends in a quotation of it.
