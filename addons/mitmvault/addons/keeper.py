@@ -16,14 +16,11 @@ from urllib.parse import urlsplit
 
 from mitmproxy import ctx, exceptions
 
-from mitmvault.core import catalogue, settings
+from mitmvault.core import settings
 from mitmvault.core.networks import is_loopback
-from mitmvault.core.secret import Secret
 from mitmvault.core.world import World
-from mitmvault.home import store, trust
+from mitmvault.home import configuration, trust
 from mitmvault.home.layout import Home, HomeError
-from mitmvault.home.password import crypto_token
-from mitmvault.home.resources import config_file
 from mitmvault.home.start import ensure
 from mitmvault.wire import limits, modes
 
@@ -88,15 +85,9 @@ class Keeper:
         self._seen = signature  # only now: until then, every request waits for the new world
 
     def _load(self) -> World:
-        vault = store.load_vault(self.home, crypto_token(self.home, os.environ))
-        token = os.environ.get("CLOUDFLARE_AIG_TOKEN")
-        return World(
-            catalogue=catalogue.load(config_file("providers.yaml").read_text("utf-8"), _text(self.home.catalogue)),
-            vault=vault,
-            users=store.load_users(self.home),
-            settings=settings.load(_text(self.home.settings)),
-            account=os.environ.get("CLOUDFLARE_ACCOUNT_ID") or None,
-            gateway_token=Secret(token) if token else None,
+        return configuration.load(
+            self.home,
+            os.environ,
             embedded=dict(self.embedded),
             own_ports=frozenset(self._own_ports()),
             loopback_bind=all(map(is_loopback, modes.listen_hosts(ctx.options.mode, ctx.options.listen_host))),
@@ -129,10 +120,3 @@ def _stamp(path: Path) -> tuple[int, int, int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        return ""
