@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mitmvault.core.catalogue import Auth, CatalogueError, Gateway, filled, load
+from mitmvault.core.model_list import ModelList
 from tests.worlds import CATALOGUE
 
 FULL = """
@@ -198,3 +199,16 @@ def test_an_endpoint_decides_the_stars():
 @pytest.mark.parametrize("hosts", ["['*.llm.example']", "['*-east.llm.example']", "[x.*.llm.example]"])
 def test_patterns_of_hosts(hosts):
     assert "*" in load(f"a: {{hosts: {hosts}}}").by_name["a"].hosts[0]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["true", "x", "{path: models}", "{path: '/a b'}", "{other: 1}", "{headers: {a: 1}}", "{headers: {a: \"x\\ny\"}}",
+     "{headers: {'a b': x}}", "{id: 1}"],
+)  # fmt: skip
+def test_a_list_of_models_is_described_plainly(value: str) -> None:
+    good = load('x: {list: {path: "/models?a=b", items: "", headers: {a: "2023-01-01"}}}').by_name["x"]
+    assert good.list == ModelList("/models?a=b", "", headers=(("a", "2023-01-01"),))
+    assert load("x: {list: false}").by_name["x"].list is None
+    with pytest.raises(CatalogueError, match=r"x\.list"):
+        load(f"x: {{list: {value}}}")

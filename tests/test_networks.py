@@ -173,3 +173,15 @@ def test_local_nat64_with_the_address_where_rfc_6052_has_it():
 
 def test_the_table_is_of_networks_without_host_bits():
     assert all(network.prefixlen and network == ipaddress.ip_network(str(network)) for network in networks.FORBIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("peer", "own", "local"),
+    [
+        ("127.0.0.1", "127.0.0.1", True), ("127.0.0.9", "127.0.0.1", True), ("::1", "::1", True),
+        ("::ffff:127.0.0.1", "::ffff:127.0.0.1", True), ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.2", "192.0.2.1", False), ("::ffff:192.0.2.2", "::1", False), ("", "", False), ("host", "host", False),
+    ],
+)  # fmt: skip
+def test_local_peer(peer: str, own: str, local: bool) -> None:
+    assert networks.is_local_peer(peer, own) is local

@@ -112,3 +112,10 @@ def test_names_with_a_bad_port(name):
 def test_a_document_that_is_no_mapping(text):
     with pytest.raises(SettingsError):
         load(text)
+
+
+@pytest.mark.parametrize("value", ["0", "61", "true", "1.5", "soon", "[1]"])
+def test_models_timeout_is_some_seconds(value: str) -> None:
+    assert load("models_timeout: 60").models_timeout == 60
+    with pytest.raises(SettingsError, match="models_timeout"):
+        load(f"models_timeout: {value}")

@@ -7,7 +7,6 @@ Rules: 1. The user's token is out of the flow before any observer sees it, on th
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 from mitmproxy import http
@@ -15,6 +14,7 @@ from mitmproxy import http
 from mitmvault.addons.arrivals import arrival_of, arrival_of_replay, has_false_version, hide, remember, replayed_user
 from mitmvault.addons.fail_closed import fail_closed, refuse
 from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.pages import Pages
 from mitmvault.addons.rate_limits import RateLimits
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.core import cors, vault_api
@@ -22,12 +22,11 @@ from mitmvault.core.arrival import Arrival
 from mitmvault.core.credentials import stripped_headers
 from mitmvault.core.decide import admit, settle
 from mitmvault.core.keys import Rotation
-from mitmvault.core.page import Found, find
+from mitmvault.core.page import Found
 from mitmvault.core.place import is_own
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Admission, Permit, Undecided
 from mitmvault.core.world import World
-from mitmvault.local.pages import PAGES, answer
 from mitmvault.wire import dial, permits
 from mitmvault.wire.stream import BodyPolicy, response_of, set_body_policy
 
@@ -51,6 +50,7 @@ class Gate:
         self.tunnels = tunnels
         self.rotation = Rotation()
         self.limits = RateLimits()
+        self.pages = Pages()
 
     @fail_closed
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
@@ -71,7 +71,7 @@ class Gate:
             return
         pending, body = flow.request.__dict__[_PENDING], flow.request.raw_content or b""
         if isinstance(pending.admission, Found):
-            await _answer(flow, pending.admission, body)
+            await self.pages.answer(flow, pending.admission, body)
         else:
             self._settle(flow, pending, pending.admission, body)
 
@@ -94,11 +94,11 @@ class Gate:
                 flow.response.headers["connection"] = "close"  # or a browser sends what it asked about here, too
             return
         self.limits.check(flow, arrival, world)
-        if found := find(PAGES, world, arrival, time.time()):
+        if found := self.pages.find(world, arrival):
             if found.page.body:
                 self._expect_body(flow, Pending(world, arrival, found))
                 return
-            if await _answer(flow, found):
+            if await self.pages.answer(flow, found):
                 return
         admission = admit(world, arrival)
         if isinstance(admission, Refusal):
@@ -107,9 +107,10 @@ class Gate:
         self._expect_body(flow, Pending(world, arrival, admission))
 
     def _identified(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> Arrival:
-        """The arrival, with whoever vouches for it: the tunnel it came through, or the flow it is a replay of."""
+        """The arrival, with whoever vouches for it: its tunnel, we ourselves, or the flow it is a replay of."""
         if flow.is_replay != "request":
-            return replace(arrival, vouched=self.tunnels.owner(flow.client_conn, world))
+            vouched = self.tunnels.owner(flow.client_conn, world) or self.pages.asker(flow, arrival, world)
+            return replace(arrival, vouched=vouched)
         user = world.users.named(replayed_user(flow) or "")
         if user is None:
             raise Refusal("unknown_token", "Only flows of users who still have a valid token can be replayed.")
@@ -143,18 +144,6 @@ class Gate:
         else:
             keys = self.rotation.order(verdict.provider, verdict.keys)
             grant(flow, pending.arrival, replace(verdict, keys=keys))
-
-
-async def _answer(flow: http.HTTPFlow, found: Found, body: bytes = b"") -> bool:
-    """Answer a page of our own; False when the request is to go on to a provider."""
-    try:
-        made = await answer(found, body)
-    except Refusal as refusal:
-        refuse(flow, refusal)
-        return True
-    if made:
-        flow.response = response_of(made)
-    return made is not None
 
 
 def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:

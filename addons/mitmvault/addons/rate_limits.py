@@ -21,10 +21,11 @@ class RateLimits:
         self._counts = RateLimit()
 
     def check(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> None:
-        """Raises Refusal when this address asks this path too often. Public pages do not count."""
+        """Raises Refusal when this address asks this path too often. Public pages do not count, nor do our own requests."""
         rate, peer = world.settings.rate_limit, flow.client_conn.peername
         path = arrival.target.partition("?")[0]
-        if rate is None or peer is None or is_public(arrival.method, path):
+        own = flow.metadata.get("mitmvault_inquiry")  # whoever caused it was counted
+        if rate is None or peer is None or own or is_public(arrival.method, path):
             return
         if wait := self._counts.wait(rate, f"{peer[0]} {path}", time.monotonic()):
             text = f"Too many requests: try again in {wait} seconds (rate_limit)."

@@ -14,6 +14,7 @@ from typing import Any
 
 from mitmvault.core import endpoint, path_model
 from mitmvault.core.hostnames import normal
+from mitmvault.core.model_list import USUAL, ModelList
 from mitmvault.core.refusal import DIALECTS
 from mitmvault.core.strict_yaml import read_yaml
 
@@ -21,6 +22,8 @@ Reader = Callable[[str, str, Any], Any]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _PATH = re.compile(r"(/([A-Za-z0-9._~:-]+|\*))*\Z")
+_QUERY_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+(\?[A-Za-z0-9._~=&%-]+)?\Z")
+_HEADER = re.compile(r"[A-Za-z0-9-]+: [\x20-\x7e]+\Z")
 SCHEMES = {"bearer": ("authorization", "Bearer {}"), "x-api-key": ("x-api-key", "{}"),
            "x-goog-api-key": ("x-goog-api-key", "{}"), "api-key": ("api-key", "{}")}  # fmt: skip
 
@@ -94,6 +97,7 @@ class Spec:
     errors: tuple[Dialect, ...] = (Dialect("openai"),)
     model_in_path: tuple[str, ...] = ()  # e.g. /models/{model}: with what follows the model (see core.path_model)
     models: tuple[str, ...] = ()  # patterns of its models' ids, for requests that name no provider; lower case
+    list: ModelList | None = USUAL  # where it says itself which models it has; None: nowhere
     gateway: Gateway | None = None
     confined: bool = False  # its keys open more than models: nothing outside the base paths is requested
     embedded: bool = False  # served by mitmvault itself
@@ -286,6 +290,25 @@ def _endpoint(where: str, key: str, value: Any) -> str:
     return str(value)
 
 
+def _query_path(where: str, key: str, value: Any) -> str:
+    right = isinstance(value, str) and _QUERY_PATH.match(value)
+    _check(where, key, right, "a path such as /models?limit=1000", value)
+    return str(value)
+
+
+def _headers(where: str, key: str, value: Any) -> tuple[tuple[str, str], ...]:
+    right = isinstance(value, dict) and all(
+        isinstance(name, str) and isinstance(text, str) and _HEADER.match(f"{name}: {text}")
+        for name, text in value.items()
+    )
+    _check(where, key, right, "a mapping of header names to texts (put dates and numbers in quotes)")
+    return tuple(value.items())
+
+
+def _model_list(where: str, key: str, value: Any) -> ModelList | None:
+    return None if value is False else ModelList(**_known(ModelList, f"{where}.{key}", value))
+
+
 def _one_of(table: Iterable[str]) -> Reader:
     names = tuple(table)
 
@@ -318,11 +341,12 @@ _READERS: dict[type, dict[str, Reader]] = {
     Dialect: {"shape": _one_of(DIALECTS), "when": _text},
     Gateway: {"slug": _name, "keep_base": _flag, "labels": _count, "drop": _path, "compat": _prefix,
               "author": _author},
+    ModelList: {"path": _query_path, "items": _text, "id": _text, "strip": _text, "headers": _headers},
     Spec: {
         "name": _text, "aliases": _list(_name), "hosts": _list(_host), "endpoint": _endpoint, "base_path": _path,
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),
         "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _list(_model_path),
-        "models": _list(_text), "gateway": _shaped(Gateway, "slug"),
+        "models": _list(_text), "gateway": _shaped(Gateway, "slug"), "list": _model_list,
         "confined": _flag, "embedded": _flag,
     },
 }  # fmt: skip

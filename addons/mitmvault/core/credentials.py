@@ -30,9 +30,12 @@ QUERY_CARRIERS = frozenset({"key", "auth_token"})
 # Browsers cannot set headers on a WebSocket, so OpenAI and Cloudflare take keys as subprotocols.
 SUBPROTOCOLS = ("openai-insecure-api-key.", "cf-aig-authorization.")
 
+INQUIRY = "x-mitmvault-inquiry"  # what our own requests to our own listener carry (local/inquiry.py)
+
 # Every header that is a credential as a whole; in some of them we never look for a token.
 CREDENTIALS = frozenset(CARRIERS) - {"sec-websocket-protocol"} | {
     "cookie",
+    INQUIRY,
     "cf-aig-authorization",
     "x-auth-key",
     "x-auth-email",

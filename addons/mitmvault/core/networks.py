@@ -87,6 +87,14 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback if address is not None else host == "localhost" or host.endswith(".localhost")
 
 
+def is_local_peer(peer: str, own: str) -> bool:
+    """Does a connection from `peer` to our address `own` (both without a port) begin on this machine?"""
+    address, ours = parse(peer), parse(own)
+    if address is None:
+        return False
+    return address == ours or any(face.is_loopback for face in _faces(address))
+
+
 def _forbidden(address: Address) -> bool:
     return _within(address, FORBIDDEN)
 

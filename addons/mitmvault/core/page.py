@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from mitmvault.core import form
-from mitmvault.core.arrival import Arrival
+from mitmvault.core.arrival import Arrival, Headers
 from mitmvault.core.decide import authenticate
 from mitmvault.core.paths import checked, first_segment
 from mitmvault.core.place import place
@@ -26,6 +26,10 @@ PROVIDER = "{provider}"  # one segment of a path
 MODEL = "{model}"  # all the rest, slashes included; may be empty
 
 
+# Ask our own listener in the user's name: target, more headers, seconds. Raises TimeoutError and OSError.
+Ask = Callable[[str, Headers, float], Awaitable[Answer]]
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request for a page, with everything that the answer may depend on."""
@@ -36,6 +40,7 @@ class Asked:
     parameters: Mapping[str, str] = field(default_factory=dict)  # what the path says for {provider} and {model}
     now: float = 0.0  # seconds since 1970
     body: bytes = b""
+    ask: Ask | None = None  # (local/inquiry.py)
 
     @property
     def who(self) -> User:

@@ -38,6 +38,7 @@ class Settings:
     idle_timeout: int = 1800  # seconds of silence after which a connection is closed; at least 600
     rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
     public_vault: bool = False  # may anybody download the encrypted vault?
+    models_timeout: int = 5  # seconds that GET /v1/models waits for a provider's own list
     upstream_ca: str | None = None  # PEM file of authorities trusted for providers, beside the usual ones
 
     def knows_name(self, host: str, port: int) -> bool:
@@ -124,6 +125,12 @@ def _flag(key: str, value: Any) -> bool:
     return value
 
 
+def _patience(key: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 60:
+        raise SettingsError(f"{key}: must be a whole number of seconds from 1 to 60")
+    return value
+
+
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{key}: must be a string")
@@ -139,5 +146,6 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "idle_timeout": _seconds,
     "rate_limit": _rate,
     "public_vault": _flag,
+    "models_timeout": _patience,
     "upstream_ca": _text,
 }

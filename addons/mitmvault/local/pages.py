@@ -10,15 +10,18 @@ import inspect
 from dataclasses import replace
 
 from mitmvault.core import listing
-from mitmvault.core.page import READ, Found, Page
+from mitmvault.core.page import READ, Ask, Found, Page
 from mitmvault.core.refusal import Answer
 from mitmvault.core.route_check import route_check
 from mitmvault.core.unified import PATHS
-from mitmvault.local import status
+from mitmvault.local import models, status
 
 PAGES = (
     Page(READ, "/", status.root, token=False),
     Page(READ, "/health", status.health, token=False),  # says more to users
+    Page(READ, "/v1/models", models.every),
+    Page(READ, "/models", models.every),
+    Page(READ, "/v1/models/{model}", models.one),
     Page(READ, "/v1/providers", listing.providers),
     Page(READ, "/v1/model-options", listing.options),
     Page(READ, "/v1/route-check", route_check),
@@ -34,8 +37,8 @@ def is_public(method: str, path: str) -> bool:
     return any(page.path == path and not page.token and method in page.methods.split(", ") for page in PAGES)
 
 
-async def answer(found: Found, body: bytes = b"") -> Answer | None:
+async def answer(found: Found, body: bytes = b"", ask: Ask | None = None) -> Answer | None:
     """The page; None when the request is to go on to a provider. Raises Refusal."""
     assert found.page.answer
-    made = found.page.answer(replace(found.asked, body=body))
+    made = found.page.answer(replace(found.asked, body=body, ask=ask))
     return await made if inspect.isawaitable(made) else made
