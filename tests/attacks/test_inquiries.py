@@ -134,3 +134,15 @@ class TestIPv6(OnAddress):
 class TestAnyIPv6(OnAddress):
     mode = "regular@:::0"
     address = "::1"
+
+
+class TestRateLimited(Attacked):
+    settings = "rate_limit: 2/60s\n"
+
+    def test_our_own_requests_do_not_count_and_others_do_whatever_they_carry(
+        self, proxy: RunningProxy, provider: FakeProvider
+    ) -> None:
+        for status in (200, 200, 429):
+            assert send(proxy, TARGET, headers=BEARER | {HEADER: DECOY}).status == status
+        provider.next(200, {}, b'{"data": [{"id": "x"}]}')
+        assert send(proxy, "/v1/models/mine/x").status == 200

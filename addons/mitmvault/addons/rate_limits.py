@@ -21,7 +21,7 @@ class RateLimits:
         self._counts = RateLimit()
 
     def check(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> None:
-        """Raises Refusal when this address asks this path too often. Public pages do not count, nor do our own requests."""
+        """Raises Refusal when this address asks this path too often. Public pages and our own requests do not count."""
         rate, peer = world.settings.rate_limit, flow.client_conn.peername
         path = arrival.target.partition("?")[0]
         own = flow.metadata.get("mitmvault_inquiry")  # whoever caused it was counted
