@@ -69,6 +69,7 @@ def test_mode(mode, address, method, path, found, at):
             "mode rest: .*/responses, /messages, not POST /audio/speech; .*ende",
         ),
         ("rest", REST, "GET", "/v1/models", "not GET /models"),
+        ("universal", BARE, "GET", "/v1/models", "mode universal: .*JSON object, not GET /models; gatewayMode native"),
         ("auto", REST, "POST", "/v1/embeddings", "mode rest: gatewayEndpoint is the address.*not POST /embeddings"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 from mitmproxy.connection import Client, ConnectionState, Server
@@ -12,7 +13,9 @@ from mitmproxy.proxy.layers.http import ReceiveHttp, RequestData, RequestHeaders
 from mitmproxy.test import taddons, tflow
 
 from mitmvault.core.decide import decide
+from mitmvault.core.keys import Rotation
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.universal import in_turn
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import key, permits, switch
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, TOKENS, arrival, bearer, chat, through_gateway, world
@@ -254,3 +257,48 @@ def test_a_streamed_body_from_http2_gets_a_framing(headers, framing):
         request.headers.pop("content-length", None)
     key._frame(request)
     assert request.headers.get("transfer-encoding") == framing
+
+
+# --- keys in a body ---
+
+
+def sealed_permit() -> Permit:
+    keys = [{"key": KEY}, {"key": 'quoted-"key"-made-up-0002'}]
+    endpoint = "https://gateway.ai.cloudflare.com/v1/acct/main"
+    made = world({"openai": {"keys": keys, "gatewayEndpoint": endpoint, "gatewayMode": "universal"}}, gateway=True)
+    return in_turn(permit_for(made=made), Rotation().order)
+
+
+def test_keys_are_written_into_the_body_that_leaves():
+    permit = sealed_permit()
+    request = request_for(permit)
+    request.content = permit.body
+    head_and_data = key._swapping(Stock)(server_for(permit))
+    list(head_and_data._handle_event(RequestHeaders(1, request, False)))
+    list(head_and_data._handle_event(RequestData(1, request.raw_content)))
+    list(head_and_data._handle_event(RequestData(3, b"another stream's")))
+    head, data, other = head_and_data.seen
+    assert [element["headers"]["authorization"] for element in json.loads(data.data)] == [
+        f"Bearer {KEY}", 'Bearer quoted-"key"-made-up-0002']  # fmt: skip
+    assert head.request.headers.get_all("content-length") == [str(len(data.data))]
+    assert head.request.headers["cf-aig-authorization"] == f"Bearer {AIG_TOKEN}"
+    assert other.data == b"another stream's"
+    assert KEY not in repr(request.get_state()) and head_and_data.__dict__["_mitmvault_bodies"] == {}
+
+
+@pytest.mark.parametrize(
+    "change", [lambda body: body + b" ", lambda body: body[:-1], lambda body: None, lambda body: b""]
+)
+def test_another_body_gets_no_key(change):
+    permit = sealed_permit()
+    request = request_for(permit)
+    request.data.content = change(permit.body)
+    machine, out = drive(request, server_for(permit))
+    assert machine.seen == [] and out[0].event.refusal.reason == "not_permitted"
+
+
+def test_steps_without_a_body_of_theirs_do_not_leave():
+    permit = dataclasses.replace(sealed_permit(), slots=(), body=chat())
+    request = request_for(permit)
+    machine, out = drive(request, server_for(permit))
+    assert machine.seen == [] and out[0].event.refusal.reason == "not_permitted"

@@ -16,6 +16,7 @@ _SWITCHING_PROTOCOLS = 101
 _HELD = "mitmvault_held"
 # A redirect that cannot be read as another host: no scheme, no `//`, nothing that browsers take for a slash or skip.
 _RELATIVE = re.compile(r"(?!//)(?![A-Za-z][A-Za-z0-9+.-]*:)[!-\[\]-~]*\Z")
+_STEP = re.compile(r"[0-9]{1,3}\Z")
 
 
 class Answers:
@@ -30,6 +31,8 @@ class Answers:
             return
         try:
             echo.mask_head(permit, response)
+            if permit.target.mode != "direct" and _STEP.match(step := response.headers.get("cf-aig-step", "")):
+                flow.comment += f" · step {step}"
             if _leads_away(permit, response):
                 text = f"{permit.provider} answered with a redirect to another host, which mitmvault does not follow."
                 _hold_back(flow, response, answer(Refusal("upstream_redirect", text, permit.dialect)))

@@ -25,6 +25,7 @@ from mitmvault.core.keys import Rotation
 from mitmvault.core.page import Found
 from mitmvault.core.place import is_own
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.universal import in_turn
 from mitmvault.core.verdict import Admission, Permit, Undecided
 from mitmvault.core.world import World
 from mitmvault.wire import dial, permits
@@ -142,15 +143,14 @@ class Gate:
         if isinstance(verdict, Refusal):
             refuse(flow, verdict)
         else:
-            keys = self.rotation.order(verdict.provider, verdict.keys)
-            grant(flow, pending.arrival, replace(verdict, keys=keys))
+            grant(flow, pending.arrival, in_turn(verdict, self.rotation.order))
 
 
 def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:
     """Edit the flow as the permit says, and let it leave."""
     request, target = flow.request, permit.target
     kept = stripped_headers(arrival.headers, arrival.websocket, target.mode != "direct")
-    set_names = {name.lower() for name, _ in permit.headers}
+    set_names = {name.lower() for name, _ in permit.headers} | permit.dropped
     headers = [(name, value) for name, value in kept if name.lower() not in set_names]
     headers += permit.headers
     if "close" in arrival.value("connection").lower():  # mitmproxy reads it here; the wire ring does not send it on

@@ -34,11 +34,14 @@ class Reading:
     def model(self) -> str | None:
         return self.span.value if self.span else None
 
+    def with_model(self, model: str) -> bytes:
+        """The body with another model, without a coding."""
+        assert self.span
+        return (multipart.replace if self.form else span.replace)(self.plain, self.span, model)
+
     def written(self, model: str) -> bytes:
         """The body with another model, in the coding it came in."""
-        assert self.span
-        write = multipart.replace if self.form else span.replace
-        return coding.encode(write(self.plain, self.span, model), self.coding)
+        return coding.encode(self.with_model(model), self.coding)
 
 
 def read(arrival: Arrival, body: bytes, limit: int) -> Reading | None:

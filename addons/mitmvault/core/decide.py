@@ -12,7 +12,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from mitmvault.core import body as bodies
-from mitmvault.core import form, path_model
+from mitmvault.core import form, path_model, universal
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.catalogue import Auth, Spec
 from mitmvault.core.credentials import candidates, stripped_target
@@ -54,11 +54,12 @@ def settle(world: World, arrival: Arrival, admission: Admission | Undecided, bod
     try:
         reading = _reading(world, arrival, admission.needs_body, body)
         if isinstance(admission, Admission):
-            return _settle(arrival, admission, reading, None)
+            return _settle(arrival, admission, reading, None, world.settings.body_limit)
         known, named = by_model(world, reading.model if reading else None)
         path = native(known.spec, arrival.target.partition("?")[0], lenient=True)
         found = Route(known, "model", openai_door(known.spec, path))
-        return _settle(arrival, _destined(world, arrival, admission.user, found), reading, named)
+        destined = _destined(world, arrival, admission.user, found)
+        return _settle(arrival, destined, reading, named, world.settings.body_limit)
     except Refusal as refusal:
         return refusal.speaking(admission.dialect)
 
@@ -103,13 +104,18 @@ def _destined(world: World, arrival: Arrival, user: User, found: Route) -> Admis
     _, mark, query = stripped_target(arrival.target).partition("?")
     target = choose(world, found.known, found.native, mark + query, arrival.method)
     in_path = path_model.find(found.known.spec.model_in_path, found.native.path)
-    needs_body = (target.prefixes_model or user.models is not None) and in_path is None
+    needs_body = target.wraps_body or ((target.prefixes_model or user.models is not None) and in_path is None)
     model = in_path.value if in_path else None
     return Admission(user, found.known, found.rule, target, model, needs_body and arrival.method not in BODILESS)
 
 
-def _settle(arrival: Arrival, admission: Admission, reading: bodies.Reading | None, named: str | None) -> Permit:
-    """The permit. `named` is the model as the provider calls it, where the client wrote `provider/model`."""
+def _settle(
+    arrival: Arrival, admission: Admission, reading: bodies.Reading | None, named: str | None, limit: int
+) -> Permit:
+    """The permit. `named` is the model as the provider calls it, where the client wrote `provider/model`.
+
+    `limit` is that of the vault's operator for a body, in bytes.
+    """
     entry, target = admission.known.entry, admission.target
     assert entry
     # Where the path names the model, the provider obeys the path: a field of that name in the body is not it.
@@ -127,7 +133,7 @@ def _settle(arrival: Arrival, admission: Admission, reading: bodies.Reading | No
     if reading and model and model.sent != model.asked and not admission.path_model:
         edited = reading.written(model.sent)
     auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
-    return Permit(
+    permit = Permit(
         user=admission.user.name,
         provider=admission.known.name,
         rule=admission.rule,
@@ -140,6 +146,12 @@ def _settle(arrival: Arrival, admission: Admission, reading: bodies.Reading | No
         body=edited,
         dialect=admission.dialect,
     )
+    if not target.wraps_body:
+        return permit
+    plain = reading.plain if reading else None
+    if reading and named and reading.model:
+        plain = reading.with_model(named)
+    return universal.wrapping(permit, arrival, plain, limit)
 
 
 def _reading(world: World, arrival: Arrival, needed: bool, body: bytes | None) -> bodies.Reading | None:

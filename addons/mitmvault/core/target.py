@@ -35,9 +35,13 @@ def choose(world: World, known: Known, path: Native, query: str, method: str = "
 def _gateway(world: World, known: Known, gate: Door, path: Native, query: str, method: str) -> Target:
     mode = gate.mode(known, path, method)
     prefix = model_prefix(known, mode)
-    raw_path = _PATHS[mode](world, known, gate, path)
+    raw_path = _PATHS[mode](world, known, gate, path) + query
+    found = at(mode, gate.url, raw_path, path, gate.why(mode))
+    if mode == "universal":
+        endpoint = behind_slug(world, known, path)[1:] + query
+        found = replace(found, path=gate.base or "/", slug=slug(known, mode, path), endpoint=endpoint)
     return replace(
-        at(mode, gate.url, raw_path + query, path, gate.why(mode)),
+        found,
         gateway_token=gate.token,
         token_header="authorization" if mode == "rest" else AIG_AUTHORIZATION,
         prefixes_model=mode in ("compat", "gateway", "rest"),
@@ -54,6 +58,7 @@ _PATHS: dict[str, Callable[[World, Known, Door, Native], str]] = {
     "compat": lambda world, known, gate, path: gate.base + COMPAT + CHAT,
     "native": _native,
     "rest": lambda world, known, gate, path: gate.base + (rest_tail(known, path) or ""),
+    "universal": lambda world, known, gate, path: gate.base,
     "gateway": lambda world, known, gate, path: endpoint_path(gate.url) + path.tail,
 }
 

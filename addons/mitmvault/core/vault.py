@@ -19,7 +19,7 @@ from mitmvault.core.secret import Secret
 
 _EXPIRED = "expired"
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-GATEWAY_MODES = ("auto", "compat", "native", "rest")
+GATEWAY_MODES = ("auto", "compat", "native", "rest", "universal")
 
 # Visible ASCII; blanks inside, not at the ends.
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z")

@@ -26,12 +26,19 @@ class Target:
     gateway_token: Secret | None
     why: str
     prefix: str | None = None  # of the model, unless it has one of its own in the vault
+    slug: str = ""  # at the universal endpoint: the provider's name there,
+    endpoint: str = ""  # and its own path, without a leading slash
     token_header: str = AIG_AUTHORIZATION
 
     @property
     def sends_key(self) -> bool:
         """Is a key of the vault's sent? At the REST API, Cloudflare has one, or bills for it."""
         return self.mode != "rest"
+
+    @property
+    def wraps_body(self) -> bool:
+        """Is the client's body a part of what is sent, and the keys with it?"""
+        return self.mode == "universal"
 
     @property
     def authority(self) -> str:
@@ -93,6 +100,31 @@ class Credential:
 
 
 @dataclass(frozen=True)
+class Slot:
+    """A place in a body for a credential: the bytes from `start` to `end` show a JSON string in its stead."""
+
+    start: int
+    end: int
+    credential: Credential
+
+
+@dataclass(frozen=True)
+class Step:
+    """One try at the gateway's universal endpoint, with any of these keys. (core/universal.py makes a body of it)"""
+
+    provider: str  # as the vault names it
+    slug: str  # as the gateway does
+    endpoint: str
+    headers: tuple[tuple[str, str], ...]
+    keys: tuple[Key, ...]
+    key_header: str
+    key_template: str
+    query: bytes  # a JSON object
+    config: bytes | None = None  # another
+    most: int = 1  # as many keys are tried
+
+
+@dataclass(frozen=True)
 class Permit:
     """This request may leave, to this target, with one of these keys, in this order."""
 
@@ -107,9 +139,12 @@ class Permit:
     model: ModelEdit | None
     body: bytes | None  # the edited body; None: the body as it came
     dialect: str
+    dropped: frozenset[str] = frozenset()  # headers of the client, in lower case, that do not fit the body any more
+    steps: tuple[Step, ...] = ()  # what the body is made of, where the keys stand in it
+    slots: tuple[Slot, ...] = ()  # where they stand
 
     def credentials(self, attempt: int = 0) -> tuple[Credential, ...]:
-        """What the wire layer writes for the given attempt: the provider key, and the gateway's token."""
+        """What the wire layer writes into the head for the given attempt: the provider key, and the gateway's token."""
         found = []
         if self.keys:  # none where the gateway has one itself
             key = self.keys[attempt % len(self.keys)]
@@ -126,5 +161,9 @@ class Permit:
         if self.model:
             edit = self.model
             parts.append(f"model {edit.asked}" + (f" → {edit.sent}" if edit.sent != edit.asked else ""))
-        parts.append(f"key {self.keys[0].label}" if self.keys else "key of the gateway")
+        labels = [slot.credential.label for slot in self.slots]
+        if labels:
+            parts.append(f"keys {', '.join(labels)}")
+        else:
+            parts.append(f"key {self.keys[0].label}" if self.keys else "key of the gateway")
         return " · ".join(parts)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from mitmproxy import http
 
 from mitmvault.core.masking import filter_for
@@ -15,7 +16,11 @@ from mitmvault.core.verdict import Permit
 
 def secrets_of(permit: Permit) -> tuple[bytes, ...]:
     """The credentials that were written for this request, as bytes."""
-    return tuple(credential.secret.reveal().encode() for credential in permit.credentials())
+    found = [credential.secret.reveal() for credential in permit.credentials()]
+    for slot in permit.slots:
+        secret = slot.credential.secret.reveal()
+        found += [secret, msgspec.json.encode(secret).decode()[1:-1]]  # as it stands in the body that was sent
+    return tuple(secret.encode() for secret in dict.fromkeys(found))
 
 
 def mask_head(permit: Permit, response: http.Response) -> None:

@@ -4,7 +4,8 @@ Rules: 1. No permit, no bytes. Whatever went wrong before, it ends here in a ref
        2. The connection must be the permit's: host, port, no proxy in between, and TLS with the permit's name
           verified; plain HTTP only where the vault's own endpoint says so.
        3. The key goes into a copy. The flow keeps what everybody may see.
-       4. An error in here is reported by its type alone: its text may hold a key.
+       4. Keys that stand in a body are written where the permit says, if the body is, to the byte, the permit's.
+       5. An error in here is reported by its type alone: its text may hold a key.
 
 How: `mitmproxy.proxy.layers.http.HttpClient` instantiates the module globals Http1Client, Http2Client and Http3Client
 (11.0.2 and 12.2.3). They are replaced by subclasses that copy the outgoing request. h1, h2 and WebSocket pass here.
@@ -16,11 +17,12 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from mitmproxy import ctx
 from mitmproxy.connection import Connection, Server
 from mitmproxy.http import Request
 from mitmproxy.proxy.layers import http as layers
-from mitmproxy.proxy.layers.http import HttpEvent, ReceiveHttp, RequestHeaders
+from mitmproxy.proxy.layers.http import HttpEvent, ReceiveHttp, RequestData, RequestHeaders
 
 from mitmvault.core.credentials import CREDENTIALS
 from mitmvault.core.refusal import Refusal
@@ -43,10 +45,13 @@ def _swapping(stock: Any) -> Any:
     class Swapping(stock):
         def _handle_event(self, event: Any) -> Iterator[Any]:
             refused = self.__dict__.setdefault("_mitmvault_refused", set())
+            bodies = self.__dict__.setdefault("_mitmvault_bodies", {})
             if isinstance(event, RequestHeaders):
                 outgoing = event.request.copy()
                 try:
                     write(self.conn, event.request, outgoing)
+                    if body := filled(event.request, outgoing):
+                        bodies[event.stream_id] = body
                 except Exception as error:
                     refused.add(event.stream_id)
                     yield ReceiveHttp(_denied(event.stream_id, error))
@@ -56,6 +61,9 @@ def _swapping(stock: Any) -> Any:
                 event = RequestHeaders(event.stream_id, outgoing, event.end_stream, event.replay_flow)
             elif isinstance(event, HttpEvent) and event.stream_id in refused:
                 return
+            elif isinstance(event, RequestData) and event.stream_id in bodies:
+                # mitmproxy sends a body that was read whole in one piece, the one that `filled` has compared.
+                event = RequestData(event.stream_id, bodies.pop(event.stream_id))
             yield from super()._handle_event(event)
 
     Swapping.__name__ = f"Swapping{stock.__name__}"
@@ -74,6 +82,23 @@ def write(connection: Connection, original: Request, outgoing: Request) -> None:
         outgoing.headers.pop("connection")
     for credential in permit.credentials():
         outgoing.headers[credential.header] = credential.value()
+
+
+def filled(original: Request, outgoing: Request) -> bytes | None:
+    """The body with its keys, and its length in the head of the copy; None for a body without. Raises Refusal."""
+    permit = permits.of(original)
+    if permit is None or not (permit.steps or permit.slots):
+        return None
+    shown = original.raw_content
+    if not permit.slots or shown is None or shown != permit.body:
+        raise Refusal("not_permitted", "The body is not the one that was permitted; nothing was sent.")
+    pieces, at = [], 0
+    for slot in permit.slots:
+        pieces += [shown[at : slot.start], msgspec.json.encode(slot.credential.value())]
+        at = slot.end
+    body = b"".join([*pieces, shown[at:]])
+    outgoing.headers["content-length"] = str(len(body))
+    return body
 
 
 def _check(connection: Connection, outgoing: Request, permit: Permit) -> None:
