@@ -11,6 +11,7 @@ from mitmvault.cli.options import common_options
 COMMANDS = {
     "serve": ("mitmvault.cli.serve:serve", "Run the proxy; the first time, set it up."),
     "vault": ("mitmvault.cli.vault:vault", "Show, encrypt and decrypt the vault of provider keys."),
+    "explain": ("mitmvault.cli.explain:explain_command", "Say where a request would go and why; nothing is sent."),
     "users": ("mitmvault.cli.users:users", "Add, list and remove the users that may in."),
 }
 

@@ -1,0 +1,109 @@
+"""`mitmvault explain`: where a request would go, by which rule, with which key, or why it is refused. Sends nothing."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from dataclasses import replace
+from typing import IO
+from urllib.parse import urlsplit
+
+import click
+import msgspec
+
+from mitmvault.cli import table
+from mitmvault.cli.options import chosen_home, common_options
+from mitmvault.core import curl
+from mitmvault.core.arrival import Arrival, Way
+from mitmvault.core.explain import Explanation, explain
+from mitmvault.core.hostnames import DEFAULT_PORTS, split_authority
+from mitmvault.core.networks import is_loopback
+from mitmvault.core.world import World
+from mitmvault.home import configuration
+
+OWN_PORT = 8080
+
+
+# Options behind the first word are curl's.
+_LEAVE_TO_CURL = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
+
+
+@click.command("explain", context_settings=_LEAVE_TO_CURL)
+@click.option("--user", metavar="NAME", help="As this user, whatever token the request carries.")
+@click.option("--body-file", type=click.File("rb"), help="The request's body; `-` is standard input.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.help_option("--help")
+@common_options
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="CURL-COMMAND|URL…")
+def explain_command(user: str | None, body_file: IO[bytes] | None, as_json: bool, words: tuple[str, ...]) -> None:
+    """Say where a request would go, by which rule, with which key, or why it is refused. Nothing is sent.
+
+    The request is a curl command, with or without the word curl. A URL of a provider's own host is taken as a request
+    through the proxy; one of this machine, as a request to mitmvault itself.
+
+    \b
+    Examples:
+      mitmvault explain curl http://127.0.0.1:8080/groq/v1/models -H 'Authorization: Bearer TOKEN'
+      mitmvault explain --user alice https://api.openai.com/v1/models
+      mitmvault explain --json --user alice http://127.0.0.1:8080/v1/chat/completions -d '{"model":"gpt-4o"}'
+    """
+    try:
+        command = curl.parse(words[1:] if words[0] == "curl" else words)
+    except curl.CurlError as error:
+        raise click.UsageError(str(error)) from None
+    if body_file:
+        command.body = body_file.read()
+    world = configuration.load(chosen_home(), os.environ, embedded={"demo": "http://127.0.0.1"})
+    found = _explained(world, command, user)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode({"ok": found.reason is None} | found.facts)))
+    else:
+        table.show("Refused" if found.reason else "Permitted", ("step", "what"), found.steps)
+    sys.exit(0 if found.reason is None else 1)
+
+
+def _explained(world: World, command: curl.Command, user: str | None) -> Explanation:
+    try:
+        arrival = _arrival(world, command)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    vouched = None
+    if user is not None:
+        vouched = world.users.named(user)
+        if vouched is None:
+            raise click.ClickException(f"there is no user {user} who may in; mitmvault users list shows them")
+    connect = _connect(arrival, command) if arrival.way is Way.TUNNEL else None
+    return explain(world, replace(arrival, vouched=vouched), command.body or b"", connect)
+
+
+def _arrival(world: World, command: curl.Command) -> Arrival:
+    """The request as it would arrive. Raises ValueError."""
+    url = command.url if "//" in command.url else f"http://{command.url}"
+    parts = urlsplit(url)
+    place = split_authority(parts.netloc.rpartition("@")[2], parts.scheme)
+    if place is None:
+        raise ValueError(f"{command.url} is no http or https URL")
+    host, port = place
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    authority = host if port == DEFAULT_PORTS[parts.scheme] else f"{host}:{port}"
+    ours = is_loopback(host) or world.settings.knows_name(host, port)
+    way = Way.LISTENER if ours or parts.scheme == "http" else Way.TUNNEL
+    given = [value for name, value in command.headers if name.lower() == "host"]
+    headers = tuple((name, value) for name, value in command.headers if name.lower() != "host")
+    return Arrival(
+        way=way, method=command.sent_method, scheme=parts.scheme, host=host, port=port, target=target,
+        headers=(("Host", given[0] if given else authority), *headers), authority="",
+        listener=(host, port) if ours else ("127.0.0.1", OWN_PORT), tls=parts.scheme == "https",
+        sni=host if parts.scheme == "https" else None,
+    )  # fmt: skip
+
+
+def _connect(arrival: Arrival, command: curl.Command) -> Arrival:
+    headers = list(command.proxy_headers)
+    if command.proxy_user:
+        encoded = base64.b64encode(command.proxy_user.encode()).decode()
+        headers.append(("Proxy-Authorization", f"Basic {encoded}"))
+    authority = f"{arrival.host}:{arrival.port}"
+    named = replace(arrival, method="CONNECT", target="", authority=authority, headers=tuple(headers))
+    return replace(named, tls=False, sni=None)

@@ -1,0 +1,100 @@
+"""Why a request goes where it goes: the decision, made again and told in words. Nothing is sent.
+
+Rules: 1. It is the same decision that the proxy makes (`decide`), on the same arrival.
+       2. Keys are named by place and fingerprint; of the client's credentials only the header is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from mitmvault.core.arrival import Arrival, Way
+from mitmvault.core.credentials import stripped_headers, stripped_target
+from mitmvault.core.decide import decide
+from mitmvault.core.place import Passage, tunnel
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.verdict import Permit
+from mitmvault.core.world import World
+
+WAYS = {
+    Way.LISTENER: "base URL: straight to mitmvault's own address",
+    Way.TUNNEL: "forward proxy: CONNECT, decrypted because the host is a provider's",
+    Way.TRANSPARENT: "redirected by the network",
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The steps of a decision in order, as (name, text); `reason` is the code of a refusal, or None."""
+
+    steps: tuple[tuple[str, str], ...]
+    reason: str | None = None
+    status: int = 200
+    facts: dict[str, object] = field(default_factory=dict)  # the same for programs
+
+
+def explain(world: World, arrival: Arrival, body: bytes = b"", connect: Arrival | None = None) -> Explanation:
+    """Tell the decision about a request that has arrived completely; `connect` is the CONNECT before it, if any."""
+    if connect is not None:
+        way = ("way in", "forward proxy: CONNECT")
+        try:
+            opened = tunnel(world, connect)
+        except Refusal as refusal:
+            return _refused(refusal, way)
+        if opened.passage is Passage.BLIND:
+            text = f"{connect.host} is no provider's host: the bytes pass unread, and no key is involved"
+            return Explanation((way, ("tunnel", text)), facts={"tunnel": "unread"})
+        arrival = replace(arrival, vouched=arrival.vouched or opened.user)
+    verdict = decide(world, arrival, body)
+    way = ("way in", WAYS[arrival.way])
+    if isinstance(verdict, Refusal):
+        return _refused(verdict, way)
+    steps = (way, *_permitted(arrival, verdict))
+    facts: dict[str, object] = {
+        "user": verdict.user,
+        "provider": verdict.provider,
+        "rule": verdict.rule,
+        "mode": verdict.target.mode,
+        "why": verdict.target.why,
+        "method": arrival.method,
+        "url": f"{verdict.target.scheme}://{verdict.target.authority}{verdict.target.path}",
+        "model": {"asked": verdict.model.asked, "sent": verdict.model.sent} if verdict.model else None,
+        "keys": [key.label for key in verdict.keys],
+        "removed": sorted(set(_removed(arrival))),
+    }
+    return Explanation(steps, facts=facts)
+
+
+def _refused(refusal: Refusal, *steps: tuple[str, str]) -> Explanation:
+    told = (*steps, ("refused", f"{refusal.status} {refusal.reason}"), ("why", refusal.text))
+    facts: dict[str, object] = {"status": refusal.status, "reason": refusal.reason, "message": refusal.text}
+    return Explanation(told, refusal.reason, refusal.status, facts)
+
+
+def _permitted(arrival: Arrival, permit: Permit) -> Iterator[tuple[str, str]]:
+    target = permit.target
+    yield "user", permit.user
+    yield "provider", f"{permit.provider}, by {permit.rule}"
+    yield "target", target.why
+    yield "request", f"{arrival.method} {target.scheme}://{target.authority}{target.path}"
+    if permit.model:
+        changed = permit.model.sent != permit.model.asked
+        yield "model", f"{permit.model.asked} → {permit.model.sent}" if changed else f"{permit.model.asked}, unchanged"
+    more = f", one of {len(permit.keys)} that take turns" if len(permit.keys) > 1 else ""
+    for credential in permit.credentials():
+        gateway = credential.secret is target.gateway_token
+        yield "gateway" if gateway else "key", f"{credential.header}: {credential.shown}{'' if gateway else more}"
+    if removed := sorted(set(_removed(arrival))):
+        yield "removed", ", ".join(removed)
+    if permit.headers:
+        yield "set", ", ".join(f"{name}: {value}" for name, value in permit.headers)
+
+
+def _removed(arrival: Arrival) -> Iterator[str]:
+    """What of the request does not reach the provider, by name."""
+    kept = stripped_headers(arrival.headers, arrival.websocket)
+    names = {name.lower() for name, _ in kept}
+    yield from (name.lower() for name, _ in arrival.headers if name.lower() not in names | {"host"})
+    if stripped_target(arrival.target) != arrival.target:
+        yield "credentials in the query"

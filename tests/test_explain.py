@@ -1,0 +1,130 @@
+"""The decision in words: the same decision, nothing sent, nothing secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from mitmvault.cli.main import cli
+from mitmvault.core.explain import explain
+from mitmvault.core.secret import Secret
+from mitmvault.home import store
+from mitmvault.home.layout import Home
+from tests.proxy import KEY, PASSWORD, TOKEN, key
+from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, TOKENS, arrival, bearer, chat, intercepted, through_gateway, world
+
+CHAT = "/groq/v1/chat/completions"
+
+
+def test_a_permit_step_by_step() -> None:
+    came = arrival(CHAT + "?key=x&a=1", bearer(), JSON, ("Cookie", "s=1"), ("X-Host-Final", "api.groq.com"))
+    found = explain(through_gateway(), came, chat("m"))
+    steps = dict(found.steps)
+    assert list(steps) == [
+        "way in",
+        "user",
+        "provider",
+        "target",
+        "request",
+        "model",
+        "key",
+        "gateway",
+        "removed",
+        "set",
+    ]
+    assert (steps["user"], steps["provider"]) == ("alice", "groq, by X-Host-Final")
+    assert steps["target"].startswith("mode compat: ") and "serves chat completions" in steps["target"]
+    assert steps["request"] == "POST https://gateway.ai.cloudflare.com/v1/acct/main/compat/chat/completions?a=1"
+    assert steps["model"] == "m → groq/m"
+    assert steps["key"] == "authorization: Bearer [groq #1 …0001], one of 2 that take turns"
+    assert steps["removed"] == "authorization, cookie, credentials in the query, x-host-final"
+    assert found.facts["keys"] == ["#1 …0001", "#3 …0003"] and found.facts["model"] == {"asked": "m", "sent": "groq/m"}
+    told = repr(found)
+    assert not any(secret in told for secret in (AIG_TOKEN, TOKENS["alice"], "gsk-made-up-groq-0001"))
+
+
+def test_an_unchanged_model_and_a_single_key() -> None:
+    steps = dict(explain(world(), arrival("/openai/v1/chat/completions", bearer(), JSON), chat("m")).steps)
+    assert (steps["model"], steps["key"]) == ("m, unchanged", "authorization: Bearer [openai #1 …0001]")
+    assert steps["target"] == "mode direct: the vault sets no gatewayEndpoint"
+
+
+def test_a_refusal() -> None:
+    found = explain(world(), arrival("/mistral/v1/chat/completions", bearer(), JSON), chat())
+    assert (found.reason, found.status, found.facts["reason"]) == ("no_usable_key", 503, "no_usable_key")
+    assert dict(found.steps)["refused"] == "503 no_usable_key"
+
+
+def connect(host: str, *headers: tuple[str, str]) -> Any:
+    return arrival("", *headers, method="CONNECT", host=host, port=443, scheme="https", authority=f"{host}:443")
+
+
+def test_tunnels() -> None:
+    inner = intercepted("api.openai.com", "/v1/models", ("Authorization", "Bearer sk-dummy"), method="GET")
+    basic = ("Proxy-Authorization", "Basic eDptdi1hbGljZS10b2tlbi1tYWRlLXVw")
+    assert dict(explain(world(), inner, b"", connect("api.openai.com", basic)).steps)["user"] == "alice"
+    assert explain(world(), inner, b"", connect("api.openai.com")).reason == "unknown_token"
+    assert explain(world(), inner, b"", connect("10.0.0.1")).reason == "destination_refused"
+    foreign = explain(world(), inner, b"", connect("example.org"))
+    assert foreign.reason is None and foreign.facts == {"tunnel": "unread"}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("AI_JSON_CRYPTOKEN", PASSWORD)
+    monkeypatch.setenv("MITMVAULT_HOME", str(tmp_path))
+    made = Home(tmp_path)
+    document = {"version": 1, "providers": PROVIDERS | {"openai": {"keys": [key()]}}}
+    store.save_vault_document(made, document, Secret(PASSWORD))
+    store.save_users_document(made, {"alice": {"key": TOKEN}})
+    return made
+
+
+def run(*words: str, **more: Any) -> Any:
+    found = CliRunner().invoke(cli, ["explain", *words], **more)
+    assert KEY not in found.output and TOKEN not in found.output and PASSWORD not in found.output
+    return found
+
+
+AUTH = ("-H", f"Authorization: Bearer {TOKEN}")
+
+
+def test_a_curl_command(home: Home) -> None:
+    found = run("curl", "-s", "http://127.0.0.1:8080/openai/v1/chat/completions", *AUTH, "-d", '{"model":"gpt-x"}')
+    lines = dict(line.split("\t") for line in found.output.splitlines())
+    assert found.exit_code == 0, found.output
+    assert lines["request"] == "POST https://api.openai.com/v1/chat/completions" and lines["user"] == "alice"
+
+
+def test_a_provider_host_through_the_proxy(home: Home) -> None:
+    found = run("--json", "https://api.openai.com/v1/models", "-x", f"http://x:{TOKEN}@127.0.0.1:8080")
+    facts = json.loads(found.output)
+    assert (facts["ok"], facts["rule"], facts["user"]) == (True, "intercepted host api.openai.com", "alice")
+
+
+def test_as_somebody(home: Home) -> None:
+    url = "http://127.0.0.1:8080/v1/chat/completions"
+    found = run("--json", "--user", "alice", "--body-file", "-", "-X", "POST", url, input='{"model":"groq/llama"}')
+    facts = json.loads(found.output)
+    assert (facts["provider"], facts["model"]) == ("groq", {"asked": "groq/llama", "sent": "llama"})
+    assert run("--user", "nobody", url).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["http://127.0.0.1:8080/openai/v1/models"], 1, "missing_token"),
+        (["https://10.0.0.1/x"], 1, "destination_refused"),
+        (["https://example.org/x"], 0, "unread"),
+        (["curl"], 2, "no URL"),
+        (["ftp://x/"], 2, "http"),
+        ([], 2, "Missing argument"),
+    ],
+)
+def test_refusals_and_wrong_usage(home: Home, words: list[str], code: int, text: str) -> None:
+    found = run(*words)
+    assert found.exit_code == code and text in found.output, found.output
