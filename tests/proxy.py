@@ -203,7 +203,7 @@ class Recorder:
     def _see(self, seen: flow.Flow) -> None:
         self.states.append(seen.copy())
 
-    requestheaders = request = responseheaders = http_connect = websocket_message = _see
+    requestheaders = request = responseheaders = http_connect = websocket_message = tcp_start = tcp_message = _see
 
     def response(self, seen: http.HTTPFlow) -> None:
         self._end(seen)

@@ -126,12 +126,12 @@ class TestExceptions:
             assert reply.reason in ("internal_error", "not_permitted", "upstream_unreachable")
         assert_unreached(provider)
 
-    @pytest.mark.parametrize("name", ["admit", "settle", "status", "is_own", "grant", "hide", "remember", "arrival_of"])
+    @pytest.mark.parametrize("name", ["admit", "settle", "find", "is_own", "grant", "hide", "remember", "arrival_of"])
     def test_the_gates_helpers(
         self, proxy: RunningProxy, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         if name == "is_own":
-            monkeypatch.setattr(gate_module, "status", lambda *args: True)
+            monkeypatch.setattr(gate_module.vault_api, "covers", lambda target: True)  # it is asked of these alone
         monkeypatch.setattr(gate_module, name, boom)
         refused(send(proxy, CHAT_TARGET, CHAT), 500, "internal_error")
         assert_unreached(provider)

@@ -283,6 +283,40 @@ class TestVault(Attacked):
             proxy.call(switch.on)
         assert proxy.home.vault.read_bytes() == before
 
+    @pytest.mark.parametrize(
+        ("module", "name", "status"),
+        [("relay", "offer", 421), ("vault_api", "begins", 421), ("vault_api", "check", 500), ("cors", "preflight", 500),
+         ("vault_api", "bearer", 500)],
+    )  # fmt: skip
+    def test_parts_made_to_raise(
+        self, proxy: RunningProxy, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, module: str, name: str,
+        status: int,
+    ) -> None:  # fmt: skip
+        import mitmvault.addons.vault_api as addon
+
+        def boom(*args: object) -> None:
+            raise RuntimeError(PASSWORD)
+
+        before = proxy.home.vault.read_bytes()
+        monkeypatch.setattr(getattr(addon, module), name, boom)
+        for request in (ask(proxy), ask(proxy, "GET /ai.json.enc HTTP/1.1"), put(proxy, sealed(provider))):
+            with raw(proxy) as client:
+                reply = answer(client.send(request), "GET")
+            assert reply.status == status
+            assert_nothing_read(reply)
+            assert PASSWORD.encode() not in reply.body
+        assert proxy.home.vault.read_bytes() == before
+
+    def test_a_server_that_is_gone(self, proxy: RunningProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its port is not dialled any more: somebody else may listen there by then."""
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            other.settimeout(0)
+            monkeypatch.setattr(proxy.addon("vaultapi"), "_port", 0)
+            with raw(proxy) as client:
+                refused(answer(client.send(ask(proxy)), "GET"), 421, "new_connection_needed")
+            with pytest.raises(BlockingIOError):
+                other.accept()
+
     def test_a_refused_giant_is_not_kept(self, proxy: RunningProxy, provider: FakeProvider) -> None:
         """What nobody may send is read past, not into memory; what is too large is not read at all."""
         with raw(proxy) as client:
