@@ -14,7 +14,7 @@ from mitmvault.core.page import READ, Ask, Found, Page
 from mitmvault.core.refusal import Answer
 from mitmvault.core.route_check import route_check
 from mitmvault.core.unified import PATHS
-from mitmvault.local import models, status
+from mitmvault.local import models, status, tokens
 
 PAGES = (
     Page(READ, "/", status.root, token=False),
@@ -25,6 +25,7 @@ PAGES = (
     Page(READ, "/v1/providers", listing.providers),
     Page(READ, "/v1/model-options", listing.options),
     Page(READ, "/v1/route-check", route_check),
+    Page("POST", "/v1/tokenize", tokens.tokenize, body=True),
     Page(READ, "/{provider}/v1/models", listing.models),
     Page(READ, "/{provider}/v1/models/{model}", listing.models),
     # The model chooses the provider: core/unified.py
