@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 from h2.config import H2Configuration
@@ -15,10 +16,12 @@ ANSWER = b'{"object":"list","data":[]}'
 
 
 class H2Provider:
-    """Use as a context manager. `requests` holds the header lists that arrived."""
+    """Use as a context manager. `requests` holds the header lists that arrived; `statuses` are used up, then all is 200."""
 
     def __init__(self, cert: str, private: str) -> None:
         self.requests: list[list[tuple[str, str]]] = []
+        self.statuses: list[int] = []
+        self.connections = 0
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(cert, private)
         self._context.set_alpn_protocols(["h2"])
@@ -41,11 +44,12 @@ class H2Provider:
                 plain, _ = self._listener.accept()
             except OSError:
                 return
-            try:
-                with plain, self._context.wrap_socket(plain, server_side=True) as sock:
-                    self._serve(sock)
-            except OSError:
-                continue
+            self.connections += 1
+            threading.Thread(target=self._greet, args=(plain,), daemon=True).start()
+
+    def _greet(self, plain: socket.socket) -> None:
+        with suppress(OSError), plain, self._context.wrap_socket(plain, server_side=True) as sock:
+            self._serve(sock)
 
     def _serve(self, sock: ssl.SSLSocket) -> None:
         machine = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
@@ -58,7 +62,8 @@ class H2Provider:
                 elif isinstance(event, DataReceived):
                     machine.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id or 0)
                 elif isinstance(event, StreamEnded) and event.stream_id:
-                    head = [(":status", "200"), ("content-type", "application/json")]
+                    status = self.statuses.pop(0) if self.statuses else 200
+                    head = [(":status", str(status)), ("content-type", "application/json")]
                     machine.send_headers(event.stream_id, head)
                     machine.send_data(event.stream_id, ANSWER, end_stream=True)
             sock.sendall(machine.data_to_send())

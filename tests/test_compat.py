@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from mitmproxy.proxy.layers import http as layers
-from mitmproxy.proxy.layers.http import ResponseProtocolError
+from mitmproxy.proxy.layers.http import RequestProtocolError, ResponseProtocolError
 
 from mitmvault.wire import compat
 
@@ -13,6 +13,18 @@ def test_a_server_error():
     event = compat.server_error(7, "gone")
     assert isinstance(event, ResponseProtocolError) and (event.stream_id, event.message) == (7, "gone")
     assert compat.status_of(event.code) == 502
+
+
+def test_a_server_that_cannot_be_reached():
+    event = compat.connect_failed(7, "no route")
+    assert isinstance(event, ResponseProtocolError) and (event.stream_id, event.message) == (7, "no route")
+    assert compat.status_of(event.code) == 502
+
+
+def test_an_answer_that_nobody_waits_for():
+    event = compat.cancelled(7)
+    assert isinstance(event, RequestProtocolError) and event.stream_id == 7
+    assert compat.status_of(event.code) in (None, 499)
 
 
 @pytest.mark.skipif(not hasattr(layers, "ErrorCode"), reason="mitmproxy 12 has an enum")
@@ -26,6 +38,6 @@ def test_statuses_of_12(name, status):
 
 
 @pytest.mark.skipif(hasattr(layers, "ErrorCode"), reason="mitmproxy 11 has numbers")
-@pytest.mark.parametrize(("code", "status"), [(204, None), (400, 400), (413, 413), (502, 502)])
+@pytest.mark.parametrize(("code", "status"), [(444, None), (400, 400), (413, 413), (502, 502)])
 def test_statuses_of_11(code, status):
     assert compat.status_of(code) == status

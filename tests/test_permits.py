@@ -25,6 +25,14 @@ def test_attach_and_detach():
     assert permits.of(request) is None
 
 
+def test_the_newest_is_in_force_and_all_are_remembered():
+    request = permitted().request
+    newer = object()
+    permits.attach(request, newer)
+    assert permits.of(request) is newer and permits.given(request) == (PERMIT, newer)
+    assert permits.given(request.copy()) == ()
+
+
 @pytest.mark.parametrize(
     "again",
     [

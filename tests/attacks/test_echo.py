@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from tests.client import BEARER, CHAT, connection, send
 from tests.provider import FakeProvider
-from tests.proxy import KEY, RunningProxy
+from tests.proxy import KEY, RunningProxy, key
 
 pytestmark = pytest.mark.e2e
 PATH = "/openai/v1/chat/completions"
@@ -43,3 +44,41 @@ def test_compressed(proxy: RunningProxy, provider: FakeProvider) -> None:
     assert len(received) == len(body) and received != body
     with pytest.raises((OSError, EOFError)):
         gzip.decompress(received)
+
+
+class TestAttempts:
+    """The answer that counts repeats the key of an attempt before it."""
+
+    @pytest.fixture
+    def keys(self, proxy: RunningProxy, provider: FakeProvider) -> Iterator[tuple[str, str]]:
+        """Two keys for OpenAI, and retries; both only for the time of a test."""
+        second = "sk-canary-provider-key-of-the-second-attempt"
+        usual = {"openai": {"endpoint": f"{provider.url}/v1", "keys": [key()]}}
+        proxy.write_vault({"openai": usual["openai"] | {"keys": [key(), key(second)]}})
+        proxy.home.settings.write_text("retry: 3\n")
+        yield KEY, second
+        proxy.write_vault(usual)
+        proxy.home.settings.write_text("")
+        proxy.assert_nothing_leaked(second)
+
+    @pytest.mark.parametrize("coding", ["", "gzip"])
+    def test_both_keys(self, proxy: RunningProxy, provider: FakeProvider, keys: tuple[str, str], coding: str) -> None:
+        said = f"tried {keys[0]} and {keys[1]}"
+        provider.next(429, {"X-Debug": said}, said)
+        body = gzip.compress(said.encode()) if coding else said.encode()
+        provider.next(200, {"X-Debug": said} | ({"Content-Encoding": coding} if coding else {}), body)
+        reply = send(proxy, PATH, CHAT)
+        assert {request.header("authorization") for request in provider.wait_for(2)} == {f"Bearer {k}" for k in keys}
+        assert reply.headers["x-debug"] == " ".join(["tried", "*" * len(keys[0]), "and", "*" * len(keys[1])])
+        if coding:
+            with pytest.raises((OSError, EOFError)):
+                gzip.decompress(reply.body)
+        else:
+            assert reply.body.decode() == reply.headers["x-debug"]
+
+    def test_an_unreadable_answer(self, proxy: RunningProxy, provider: FakeProvider, keys: tuple[str, str]) -> None:
+        for _ in range(4):
+            provider.raw(f"HTTP/1.1 {keys[0]} {keys[1]} quoted\r\n\r\n".encode())
+        reply = send(proxy, PATH, CHAT)
+        assert (reply.status, reply.reason) == (502, "upstream_failed")
+        assert not [k for k in keys if k.encode() in reply.body + str(reply.headers.items()).encode()]

@@ -109,3 +109,16 @@ def test_form_data_is_refused(proxy: RunningProxy, provider: FakeProvider) -> No
     headers = {**BEARER, "Content-Type": "multipart/form-data; boundary=x"}
     reply = send(proxy, "/groq/v1/audio/transcriptions", form, headers=headers)
     assert (reply.status, reply.reason, provider.arrivals) == (400, "gateway_mode", [])
+
+
+def test_another_attempt_writes_the_same_bytes(proxy: RunningProxy, provider: FakeProvider) -> None:
+    proxy.home.settings.write_text("retry: 1\n")
+    try:
+        provider.next(503, {"retry-after-ms": "1"})
+        reply = send(proxy, "/groq/v1/chat/completions", BODY, headers=JSON)
+    finally:
+        proxy.home.settings.write_text("")
+    assert reply.headers["x-mitmvault-attempts"] == "2"
+    first, second = provider.wait_for(2)
+    assert first.body == second.body and first.body in (expected([KEY, SECOND]), expected([SECOND, KEY]))
+    assert sorted(first.headers) == sorted(second.headers)

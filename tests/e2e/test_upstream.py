@@ -15,6 +15,7 @@ from tests.provider import FakeProvider
 from tests.proxy import KEY, TOKEN, RunningProxy, key
 
 pytestmark = pytest.mark.e2e
+SECOND = "sk-canary-provider-key-of-another-attempt-0002"
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +51,11 @@ def proxy(
         "openai": {"endpoint": f"https://127.0.0.1:{h2.port}/v1", "keys": [key()]},
         "groq": {"endpoint": f"https://127.0.0.1:{h1.port}/openai/v1", "keys": [key()]},
     }
-    settings = f"upstream_ca: {authority / 'cert.pem'}\n"
-    with RunningProxy(tmp_path_factory.mktemp("home"), providers, settings=settings) as running:
+    again = {"endpoint": f"https://127.0.0.1:{h2.port}/v1", "keys": [key(), key(SECOND)]}
+    settings = f"retry: 2\nupstream_ca: {authority / 'cert.pem'}\n"
+    with RunningProxy(tmp_path_factory.mktemp("home"), providers | {"mistral": again}, settings=settings) as running:
         yield running
-        running.assert_nothing_leaked()
+        running.assert_nothing_leaked(SECOND)
 
 
 def test_https_endpoint(proxy: RunningProxy, h1: FakeProvider) -> None:
@@ -76,3 +78,30 @@ def test_http2_on_both_sides(proxy: RunningProxy, h2: H2Provider, body: str | No
     assert dict(headers)[":path"] == "/v1/models"
     assert dict(headers)[":authority"] == f"127.0.0.1:{h2.port}"
     assert not {"host", "cookie", "connection"} & {name for name, _ in headers}
+
+
+@pytest.mark.parametrize("statuses", [[429], [503, 500]])
+def test_http2_attempts(proxy: RunningProxy, h2: H2Provider, statuses: list[int]) -> None:
+    before = len(h2.requests)
+    h2.statuses = list(statuses)
+    done = subprocess.run(
+        ["curl", "-sS", "--http2", "-i", "-x", proxy.url, "--cacert", proxy.ca, "https://api.mistral.ai/v1/models",
+         "-H", f"Authorization: Bearer {TOKEN}", "-d", json.dumps(CHAT)],
+        capture_output=True, timeout=30,
+    )  # fmt: skip
+    assert done.stdout.endswith(ANSWER), done.stderr
+    assert f"x-mitmvault-attempts: {len(statuses) + 1}".encode() in done.stdout
+    used = [value for head in h2.requests[before:] for name, value in head if name == "authorization"]
+    assert len(used) == len(statuses) + 1 and set(used) == {f"Bearer {KEY}", f"Bearer {SECOND}"}
+
+
+def test_http2_attempts_share_the_connections_there_are(proxy: RunningProxy, h2: H2Provider) -> None:
+    before, connections = len(h2.requests), h2.connections
+    h2.statuses = [429, 200] * 3
+    done = subprocess.run(
+        ["curl", "-sS", "--http2", "-x", proxy.url, "--cacert", proxy.ca, "-H", f"Authorization: Bearer {TOKEN}",
+         *["https://api.mistral.ai/v1/models"] * 3],
+        capture_output=True, timeout=30,
+    )  # fmt: skip
+    assert done.stdout == ANSWER * 3, done.stderr
+    assert (len(h2.requests) - before, h2.connections - connections) == (6, 2)

@@ -30,14 +30,14 @@ class Answers:
         if permit is None or response is None or response.status_code == _SWITCHING_PROTOCOLS:
             return
         try:
-            echo.mask_head(permit, response)
+            echo.mask_head(flow.request, response)
             if permit.target.mode != "direct" and _STEP.match(step := response.headers.get("cf-aig-step", "")):
                 flow.comment += f" · step {step}"
             if _leads_away(permit, response):
                 text = f"{permit.provider} answered with a redirect to another host, which mitmvault does not follow."
                 _hold_back(flow, response, answer(Refusal("upstream_redirect", text, permit.dialect)))
             else:
-                response.stream = echo.body_filter(permit, response)
+                response.stream = echo.body_filter(flow.request, response)
         except Exception as error:
             report("Answers.responseheaders", error)
             text = "mitmvault failed while it read the answer's head; the answer is held back."
@@ -50,11 +50,10 @@ class Answers:
 
     def error(self, flow: http.HTTPFlow) -> None:
         """mitmproxy's text may quote an answer that it could not read."""
-        permit = permits.of(flow.request)
-        if permit and flow.error:
-            flow.error.msg = echo.mask_text(permit, flow.error.msg)
-        if permit and flow.response:
-            echo.mask_head(permit, flow.response)
+        if flow.error:
+            flow.error.msg = echo.mask_text(flow.request, flow.error.msg)
+        if flow.response:
+            echo.mask_head(flow.request, flow.response)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Keep the newest message only: mitmproxy would keep them all, for hours of audio."""

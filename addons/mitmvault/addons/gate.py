@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from mitmproxy import http
 
 from mitmvault.addons.arrivals import arrival_of, arrival_of_replay, has_false_version, hide, remember, replayed_user
+from mitmvault.addons.attempts import Plan
 from mitmvault.addons.fail_closed import fail_closed, refuse
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
@@ -19,6 +20,7 @@ from mitmvault.addons.rate_limits import RateLimits
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.core import cors, vault_api
 from mitmvault.core.arrival import Arrival
+from mitmvault.core.attempts import expand
 from mitmvault.core.credentials import stripped_headers
 from mitmvault.core.decide import admit, settle
 from mitmvault.core.keys import Rotation
@@ -143,7 +145,10 @@ class Gate:
         if isinstance(verdict, Refusal):
             refuse(flow, verdict)
         else:
-            grant(flow, pending.arrival, in_turn(verdict, self.rotation.order))
+            again = body is not None and not pending.arrival.websocket  # else there is nothing to send a second time
+            retry = pending.world.settings.retry if again else 0
+            plan = expand((in_turn(verdict, self.rotation.order),), retry)
+            Plan(flow, plan, lambda permit: grant(flow, pending.arrival, permit)).start()
 
 
 def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:

@@ -35,6 +35,7 @@ class Settings:
     names: tuple[str, ...] = ()  # more names of this proxy, for base-URL clients: host or host:port
     allow_origins: tuple[str, ...] = ()  # web origins whose pages may use the base URL; "*" is every one
     body_limit: int = 32 * 2**20  # bytes of a request body that are read before they are sent on
+    retry: int = 0  # further attempts after one that failed, at most 10
     idle_timeout: int = 1800  # seconds of silence after which a connection is closed; at least 600
     rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
     public_vault: bool = False  # may anybody download the encrypted vault?
@@ -112,6 +113,12 @@ def _seconds(key: str, value: Any) -> int:
     return value
 
 
+def _retry(key: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 10:
+        raise SettingsError(f"{key}: must be a whole number of further attempts, from 0 to 10")
+    return value
+
+
 def _rate(key: str, value: Any) -> Rate:
     found = rate(value) if isinstance(value, str) else None
     if found is None:
@@ -143,6 +150,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "names": _names,
     "allow_origins": _origins,
     "body_limit": _size,
+    "retry": _retry,
     "idle_timeout": _seconds,
     "rate_limit": _rate,
     "public_vault": _flag,

@@ -126,7 +126,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Permit:
-    """This request may leave, to this target, with one of these keys, in this order."""
+    """This request may leave, to this target, with the first of these keys; the others are for further attempts."""
 
     user: str
     provider: str
@@ -143,15 +143,22 @@ class Permit:
     steps: tuple[Step, ...] = ()  # what the body is made of, where the keys stand in it
     slots: tuple[Slot, ...] = ()  # where they stand
 
-    def credentials(self, attempt: int = 0) -> tuple[Credential, ...]:
-        """What the wire layer writes into the head for the given attempt: the provider key, and the gateway's token."""
+    def credentials(self) -> tuple[Credential, ...]:
+        """What the wire layer writes into the head: the provider key, and the gateway's token."""
         found = []
-        if self.keys:  # none where the gateway has one itself
-            key = self.keys[attempt % len(self.keys)]
+        if self.keys:  # none where the gateway has one itself, or they stand in the body
+            key = self.keys[0]
             found.append(Credential(self.key_header, self.key_template, key.secret, f"{self.provider} {key.label}"))
         if token := self.target.gateway_token:
             found.append(Credential(self.target.token_header, "Bearer {}", token, f"gateway {token.fingerprint}"))
         return tuple(found)
+
+    @property
+    def key_label(self) -> str:
+        """Which keys are sent, for people: `#2 …a1f3`."""
+        if self.slots:
+            return ", ".join(slot.credential.label for slot in self.slots)
+        return self.keys[0].label if self.keys else "of the gateway"
 
     @property
     def story(self) -> str:
@@ -161,9 +168,5 @@ class Permit:
         if self.model:
             edit = self.model
             parts.append(f"model {edit.asked}" + (f" → {edit.sent}" if edit.sent != edit.asked else ""))
-        labels = [slot.credential.label for slot in self.slots]
-        if labels:
-            parts.append(f"keys {', '.join(labels)}")
-        else:
-            parts.append(f"key {self.keys[0].label}" if self.keys else "key of the gateway")
+        parts.append(f"key{'s' if self.slots else ''} {self.key_label}")
         return " · ".join(parts)

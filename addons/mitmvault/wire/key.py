@@ -27,7 +27,7 @@ from mitmproxy.proxy.layers.http import HttpEvent, ReceiveHttp, RequestData, Req
 from mitmvault.core.credentials import CREDENTIALS
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Permit
-from mitmvault.wire import compat, permits, switch
+from mitmvault.wire import compat, permits, retry, switch
 
 logger = logging.getLogger(__name__)
 _NAMES = ("Http1Client", "Http2Client", "Http3Client")
@@ -64,7 +64,10 @@ def _swapping(stock: Any) -> Any:
             elif isinstance(event, RequestData) and event.stream_id in bodies:
                 # mitmproxy sends a body that was read whole in one piece, the one that `filled` has compared.
                 event = RequestData(event.stream_id, bodies.pop(event.stream_id))
-            yield from super()._handle_event(event)
+            for command in super()._handle_event(event):
+                if isinstance(command, ReceiveHttp):
+                    retry.mark(command.event, self.conn)
+                yield command
 
     Swapping.__name__ = f"Swapping{stock.__name__}"
     return Swapping

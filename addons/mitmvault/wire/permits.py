@@ -11,11 +11,13 @@ from mitmproxy.http import Request
 from mitmvault.core.verdict import Permit
 
 _ATTRIBUTE = "_mitmvault_permit"
+_GIVEN = "_mitmvault_permits_given"
 
 
 def attach(request: Request, permit: Permit) -> None:
-    """Let this request leave, to where the permit says."""
+    """Let this request leave, to where the permit says; an earlier attempt's permit is not in force any more."""
     setattr(request, _ATTRIBUTE, permit)
+    setattr(request, _GIVEN, (*given(request), permit))
 
 
 def detach(request: Request) -> None:
@@ -26,3 +28,8 @@ def detach(request: Request) -> None:
 def of(request: Request) -> Permit | None:
     """The permit of a request, if it has one."""
     return request.__dict__.get(_ATTRIBUTE)
+
+
+def given(request: Request) -> tuple[Permit, ...]:
+    """Every permit the request ever had: a provider may repeat the key of an earlier attempt."""
+    return request.__dict__.get(_GIVEN, ())

@@ -1,4 +1,4 @@
-"""One request's life inside mitmproxy, mended in three places.
+"""One request's life inside mitmproxy, mended in three places. (`wire.retry` adds a fourth: further attempts.)
 
 1. A refusal is answered at once: before the body is read, and without keeping it. Trailers are thrown away.
 2. A body is read up to a limit; beyond it, it is streamed on if nobody needs to read it, else refused.
@@ -32,9 +32,9 @@ from mitmproxy.proxy.layers.http import (
 
 from mitmvault.core.refusal import Answer, Refusal, answer
 from mitmvault.wire import compat, echo, logs, permits
+from mitmvault.wire.retry import RetryingStream
 
 Commands = Generator[Any, Any, None]
-_STOCK = layers.HttpStream
 _POLICY = "_mitmvault_body_policy"
 
 
@@ -65,7 +65,7 @@ def install() -> None:
     layers.HttpStream = MendedStream  # type: ignore[misc]
 
 
-class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
+class MendedStream(RetryingStream):
     """HttpStream with early answers, a body policy, and JSON errors."""
 
     answered_early = False
@@ -75,8 +75,8 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
         """Pass commands on, but turn an error page into a JSON answer (3)."""
         if isinstance(event, RequestProtocolError):
             event.message = logs.unquoted(event.message)
-        elif isinstance(event, ResponseProtocolError) and (permit := permits.of(self.flow.request)):
-            event.message = echo.mask_text(permit, event.message)
+        elif isinstance(event, ResponseProtocolError):
+            event.message = echo.mask_text(self.flow.request, event.message)
         commands = super()._handle_event(event)
         reply = None
         while True:
@@ -87,7 +87,7 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
             if isinstance(command, SendHttp) and command.connection is self.context.client:
                 sent = command.event
                 if isinstance(sent, ResponseHeaders) and sent.response.status_code >= 200:
-                    self.head_sent = True
+                    self._begin_answer(sent.response)
                 elif isinstance(sent, ResponseProtocolError) and self._shows_a_page(sent):
                     yield from self._send(response_of(answer(self._refusal(sent))))
                     reply = None
@@ -144,12 +144,17 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
     def _send(self, response: http.Response) -> Commands:
         # The rest of the request is not worth keeping the connection for, and may not even be well framed.
         response.headers["connection"] = "close"
-        self.head_sent = True
+        self._begin_answer(response)
         client, stream_id, content = self.context.client, self.stream_id, response.raw_content
         yield SendHttp(ResponseHeaders(stream_id, response, not content), client)
         if content and self.flow.request.method != "HEAD":
             yield SendHttp(ResponseData(stream_id, content), client)
         yield SendHttp(ResponseEndOfMessage(stream_id), client)
+
+    def _begin_answer(self, response: http.Response) -> None:
+        self.head_sent = True
+        if self.attempts > 1:
+            response.headers["x-mitmvault-attempts"] = str(self.attempts)
 
     def _shows_a_page(self, event: Any) -> bool:
         return not self.head_sent and compat.status_of(event.code) is not None
@@ -162,7 +167,7 @@ class MendedStream(_STOCK):  # type: ignore[misc,valid-type]
         if compat.status_of(event.code) == 400:  # mitmproxy's text quotes headers, and advises to disable its check
             return Refusal("bad_request", "The request is not valid HTTP: a header, its framing or its host.", dialect)
         where = f"{permit.provider} at {permit.target.authority}" if permit else "the provider"
-        message = echo.mask_text(permit, event.message) if permit else event.message
+        message = echo.mask_text(self.flow.request, event.message)
         if permit and self.flow.server_conn.timestamp_tcp_setup and not self.flow.server_conn.error:
             return Refusal("upstream_failed", f"The connection to {where} failed: {message}", dialect)
         return Refusal("upstream_unreachable", f"Cannot reach {where}: {message}", dialect)
