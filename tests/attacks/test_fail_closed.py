@@ -103,7 +103,7 @@ class TestExceptions:
     @pytest.mark.parametrize(
         ("addon", "hook"),
         [("gate", "requestheaders"), ("gate", "request"), ("keeper", "world"), ("gate", "_identified"),
-         ("gate", "_expect_body"), ("gate", "_settle"), ("tunnels", "has"), ("tunnels", "owner")],
+         ("gate", "_expect_body"), ("gate", "_settle"), ("gate", "pages"), ("tunnels", "has"), ("tunnels", "owner")],
     )  # fmt: skip
     def test_methods(
         self,
@@ -126,7 +126,7 @@ class TestExceptions:
             assert reply.reason in ("internal_error", "not_permitted", "upstream_unreachable")
         assert_unreached(provider)
 
-    @pytest.mark.parametrize("name", ["admit", "settle", "find", "is_own", "grant", "hide", "remember", "arrival_of"])
+    @pytest.mark.parametrize("name", ["admit", "settle", "is_own", "grant", "hide", "remember", "arrival_of"])
     def test_the_gates_helpers(
         self, proxy: RunningProxy, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
