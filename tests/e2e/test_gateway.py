@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 
 import pytest
@@ -130,6 +131,51 @@ def test_a_clients_gateway_headers_pass_but_its_token_does_not(proxy: RunningPro
 def test_without_a_model_compat_is_refused(proxy: RunningProxy, provider: FakeProvider) -> None:
     reply = send(proxy, "/groq/v1/chat/completions", {"messages": []})
     assert (reply.status, reply.reason, provider.arrivals) == (400, "missing_model", [])
+
+
+OWN_ERROR = b'{"success":false,"result":[],"error":[{"code":2009,"message":"Unauthorized"}], "name":"AiGatewayError"}'
+
+
+@pytest.mark.parametrize("form", ["length", "chunked", "gzip"])
+def test_an_error_of_the_gateways_own_carries_a_hint(proxy: RunningProxy, provider: FakeProvider, form: str) -> None:
+    body, headers = OWN_ERROR, {"Content-Type": "application/json"}
+    if form == "gzip":
+        body, headers = gzip.compress(OWN_ERROR), headers | {"Content-Encoding": "gzip"}
+    if form == "chunked":
+        provider.next(401, headers, chunks=[body[:20], body[20:]])
+    else:
+        provider.next(401, headers, body)
+    ended = proxy.recorder.ended
+    reply = send(proxy, "/groq/v1/chat/completions", CHAT)
+    assert (reply.status, reply.body) == (401, body)
+    assert "Cloudflare code 2009: " in reply.headers["x-mitmvault-hint"]
+    assert "Cloudflare code 2009" in proxy.recorder.wait_ended(ended + 1)[-1].comment
+
+
+@pytest.mark.parametrize("target", ["/groq/v1/chat/completions", "/morph/v1/chat/completions"])
+@pytest.mark.parametrize("size", [10, 60_000, 70_000, 400_000])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_other_errors_pass_and_never_with_the_key(
+    proxy: RunningProxy, provider: FakeProvider, target: str, size: int, chunked: bool
+) -> None:
+    body = b'{"error":"' + KEY.encode() + b"x" * size + KEY.encode() + b'"}'
+    pieces = {"chunks": [body[: size // 2], body[size // 2 :]]} if chunked else {"body": body}
+    provider.next(429, {"Content-Type": "application/json"}, **pieces)
+    reply = send(proxy, target, CHAT)
+    assert (reply.status, reply.body) == (429, body.replace(KEY.encode(), b"*" * len(KEY)))
+    assert "x-mitmvault-hint" not in reply.headers
+
+
+def test_a_provider_reached_directly_gets_no_hint(proxy: RunningProxy, provider: FakeProvider) -> None:
+    provider.next(401, {"Content-Type": "application/json"}, OWN_ERROR)
+    reply = send(proxy, "/morph/v1/chat/completions", CHAT)
+    assert (reply.body, "x-mitmvault-hint" in reply.headers) == (OWN_ERROR, False)
+
+
+def test_an_error_that_breaks_off_does_not_hang(proxy: RunningProxy, provider: FakeProvider) -> None:
+    provider.raw(b"HTTP/1.1 400 Bad\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    reply = send(proxy, "/groq/v1/chat/completions", CHAT)
+    assert (reply.status, reply.reason) == (502, "upstream_failed")
 
 
 @pytest.mark.parametrize("account", ["acct", None])

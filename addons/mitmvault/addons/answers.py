@@ -1,4 +1,7 @@
-"""The answer: streamed chunk by chunk, untouched unless it repeats the key. (DESIGN section 4.8, SECURITY P11, P12)"""
+"""The answer: streamed chunk by chunk, untouched unless it repeats the key. (DESIGN section 4.8, SECURITY P11, P12)
+
+An error that may be the gateway's own is read first, so that a hint can stand in its head.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from mitmvault.addons.fail_closed import report
+from mitmvault.core import gateway_errors
+from mitmvault.core.coding import decode
 from mitmvault.core.refusal import Answer, Refusal, answer
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import echo, permits
+from mitmvault.wire.stream import Hold, hold, is_held
 
 _SWITCHING_PROTOCOLS = 101
 _HELD = "mitmvault_held"
@@ -38,15 +44,29 @@ class Answers:
                 _hold_back(flow, response, answer(Refusal("upstream_redirect", text, permit.dialect)))
             else:
                 response.stream = echo.body_filter(flow.request, response)
+                _hold(permit, response)
         except Exception as error:
             report("Answers.responseheaders", error)
             text = "mitmvault failed while it read the answer's head; the answer is held back."
             _hold_back(flow, response, answer(Refusal("internal_error", text, permit.dialect)))
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """What was held back had no body: now it has ours."""
+        """What was held back had no body: now it has ours. What was held has been read."""
+        if flow.response and is_held(flow.response):
+            self._explain(flow, flow.response)
         if flow.metadata.get(_HELD) == "whole" and flow.response and not flow.response.raw_content:
             flow.response.raw_content = flow.metadata["mitmvault_answer"].encode()
+
+    def _explain(self, flow: http.HTTPFlow, response: http.Response) -> None:
+        """Say what to change, beside an error of the gateway's own. Its body stays as it is."""
+        try:
+            coding = response.headers.get("content-encoding", "").strip().lower()
+            found = gateway_errors.hint(decode(response.raw_content or b"", coding, 4 * gateway_errors.HELD))
+        except Refusal:
+            return  # in a coding that we do not read
+        if found:
+            response.headers["x-mitmvault-hint"] = found
+            flow.comment += f" · {found}"
 
     def error(self, flow: http.HTTPFlow) -> None:
         """mitmproxy's text may quote an answer that it could not read."""
@@ -59,6 +79,17 @@ class Answers:
         """Keep the newest message only: mitmproxy would keep them all, for hours of audio."""
         if flow.websocket:
             del flow.websocket.messages[:-1]
+
+
+def _hold(permit: Permit, response: http.Response) -> None:
+    """Wait for the body of what may be an error of the gateway's own: its hint goes into the head."""
+    headers, filter_ = response.headers, response.stream
+    wanted = gateway_errors.is_wanted(
+        response.status_code, headers.get("content-type", ""), headers.get("content-length")
+    )
+    if wanted and permit.target.mode != "direct" and callable(filter_):
+        response.stream = False
+        hold(response, Hold(gateway_errors.HELD, filter_))
 
 
 def _hold_back(flow: http.HTTPFlow, response: http.Response, ours: Answer) -> None:

@@ -10,7 +10,7 @@ How: `HttpLayer.make_stream` instantiates the module global HttpStream (11.0.2 a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ from mitmvault.wire.retry import RetryingStream
 
 Commands = Generator[Any, Any, None]
 _POLICY = "_mitmvault_body_policy"
+_HOLD = "_mitmvault_hold"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,27 @@ class BodyPolicy:
 def set_body_policy(request: http.Request, policy: BodyPolicy) -> None:
     """Attach a policy to a request whose head was admitted."""
     setattr(request, _POLICY, policy)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """An answer that is read before its head is passed on, up to `limit` bytes; a longer one is streamed after all.
+
+    Either way it passes `filter`, as `response.stream` would call it.
+    """
+
+    limit: int
+    filter: Callable[[bytes], Iterable[bytes] | bytes]
+
+
+def hold(response: http.Response, policy: Hold) -> None:
+    """Hold an answer whose head has just come."""
+    setattr(response, _HOLD, policy)
+
+
+def is_held(response: http.Response) -> bool:
+    """Was this answer held, and is it read completely?"""
+    return _HOLD in response.__dict__
 
 
 def response_of(reply: Answer) -> http.Response:
@@ -114,7 +136,10 @@ class MendedStream(RetryingStream):
 
     def check_body_size(self, request: bool) -> Generator[Any, Any, bool]:
         """The body policy (2), in place of mitmproxy's options, which would limit answers as well."""
-        policy = self.flow.request.__dict__.get(_POLICY) if request else None
+        if not request:
+            yield from self._release()
+            return False
+        policy = self.flow.request.__dict__.get(_POLICY)
         if policy is None or len(self.request_body_buf) <= policy.limit:
             return False
         delattr(self.flow.request, _POLICY)
@@ -128,6 +153,27 @@ class MendedStream(RetryingStream):
             yield from self.start_request_stream()
             yield from self.handle_event(RequestData(self.stream_id, body))
         return True
+
+    def state_consume_response_body(self, event: Any) -> Commands:
+        held = self.flow.response.__dict__.get(_HOLD)
+        if held and isinstance(event, ResponseEndOfMessage):
+            body = b"".join([*held.filter(bytes(self.response_body_buf)), *held.filter(b"")])
+            self.response_body_buf.clear()
+            self.response_body_buf += body
+        yield from super().state_consume_response_body(event)
+
+    def _release(self) -> Commands:
+        """A held answer that has grown too long to be held is streamed from here on."""
+        response = self.flow.response
+        held = response.__dict__.get(_HOLD) if response else None
+        if response is None or held is None or len(self.response_body_buf) <= held.limit:
+            return
+        delattr(response, _HOLD)
+        response.stream = held.filter
+        body = bytes(self.response_body_buf)
+        self.response_body_buf.clear()
+        yield from self.start_response_stream()
+        yield from self.handle_event(ResponseData(self.stream_id, body))
 
     def _answer_early(self) -> Commands:
         """Send the response that a hook has set; what is still to come of the request is thrown away (1)."""
