@@ -9,6 +9,7 @@ import pytest
 
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.unified import by_model
 from mitmvault.core.verdict import Permit
 from tests.worlds import COMPAT, JSON, PROVIDERS, arrival, bearer, chat, through_gateway, world
 
@@ -132,3 +133,75 @@ def test_x_host_final_and_a_providers_own_name_win() -> None:
     headers = (bearer(), JSON, ("X-Host-Final", "api.groq.com"))
     permit = decide(WORLD, arrival("/openai/v1/chat/completions", *headers), chat("openai/gpt"))
     assert isinstance(permit, Permit) and (permit.provider, permit.body) == ("groq", None)
+
+
+def chosen_by(provider: Any, model: str = "gpt-4", **more: Any) -> Any:
+    body = json.dumps({"provider": provider, "model": model, "messages": []} | more).encode()
+    return decide(world(), arrival("/v1/chat/completions", bearer(), JSON), body), body
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "name", "sent"),
+    [
+        ("groq", "gpt-4", "groq", "gpt-4"),  # the field beats the model's pattern
+        ("google", "gemini-x", "gemini", "gemini-x"),  # any of its names
+        ("openai", "openai/gpt-4", "openai", "gpt-4"),
+        ("groq", "openai/gpt-oss", "groq", "openai/gpt-oss"),  # a model of Groq's that is called like a provider
+    ],
+)
+def test_the_field_provider_chooses_and_is_not_sent_on(provider: str, model: str, name: str, sent: str) -> None:
+    permit, _ = chosen_by(provider, model)
+    assert (permit.provider, permit.rule, permit.model.sent) == (name, "field 'provider'", sent)
+    assert permit.body == json.dumps({"model": sent, "messages": []}).encode()
+    assert dict(permit.headers)["content-length"] == str(len(permit.body))
+
+
+@pytest.mark.parametrize("value", [{"order": ["groq"]}, None, 5])
+def test_a_field_provider_that_is_no_text_is_left_alone(value: Any) -> None:
+    """OpenRouter takes an object there."""
+    permit, _ = chosen_by(value)
+    assert (permit.provider, permit.body) == ("openai", None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "more", "reason"),
+    [
+        ("nobody", {}, "no_provider"),
+        ("morph", {}, "no_provider"),
+        ("mistral", {}, "no_usable_key"),
+        ("homeless", {}, "provider_not_configured"),
+        ("groq", {"model": ""}, "missing_model"),
+    ],
+)
+def test_a_field_provider_that_does_not_help(provider: str, more: dict[str, Any], reason: str) -> None:
+    assert chosen_by(provider, **more)[0].reason == reason
+
+
+def test_the_field_provider_is_the_providers_own_where_the_path_names_one() -> None:
+    body = b'{"provider": "groq", "model": "m"}'
+    permit = decide(world(), arrival("/openai/v1/chat/completions", bearer(), JSON), body)
+    assert (permit.provider, permit.body) == ("openai", None)
+
+
+def test_without_field_and_match_nobody_is_asked() -> None:
+    """001 falls back to Cloudflare; here a model that nobody is known for is refused."""
+    refusal = decide(world(), arrival("/v1/chat/completions", bearer(), JSON), b'{"model": "some-model"}')
+    assert refusal.reason == "no_provider"
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("o1", "openai"), ("o4-mini", "openai"), ("gpt-3.5-turbo", "openai"), ("models/gemini-pro", "gemini"),
+     ("claude-x", "anthropic"), ("llama-3.3-70b-versatile", "groq"), ("@cf/meta/llama-4", "workers-ai"),
+     ("meta-llama/llama-4", "groq")],
+)  # fmt: skip
+def test_patterns(model: str, name: str) -> None:
+    made = world(PROVIDERS | {"workers-ai": {"keys": [{"key": "made-up-cf-0001"}]}, "cerebras": PROVIDERS["groq"]})
+    assert by_model(made, model)[0].name == name
+
+
+def test_a_family_that_several_serve_goes_to_the_first_of_the_catalogue_with_a_key() -> None:
+    without = {name: fields for name, fields in PROVIDERS.items() if name != "groq"}
+    made = world(without | {"sambanova": {"keys": [{"key": "made-up-0001"}]}, "cerebras": {"keys": [{"key": "x-2"}]}})
+    assert by_model(made, "llama3.1-8b")[0].name == "cerebras"
+    assert by_model(made, "Meta-Llama-3.3-70B-Instruct")[0].name == "sambanova"

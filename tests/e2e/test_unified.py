@@ -28,3 +28,23 @@ def test_the_model_chooses_and_only_its_span_changes(
 def test_an_unknown_model_reaches_nobody(proxy: RunningProxy, provider: FakeProvider) -> None:
     reply = send(proxy, "/v1/chat/completions", CHAT)
     assert (reply.status, reply.reason, provider.arrivals) == (400, "no_provider", [])
+
+
+def test_the_field_provider_is_taken_out_and_nothing_else(proxy: RunningProxy, provider: FakeProvider) -> None:
+    body = json.dumps(CHAT | {"provider": "groq", "é": [1.0, 1e2]}, indent=1, ensure_ascii=False).encode()
+    headers = BEARER | {"Content-Type": "application/json", "X-SESSION-ID": "s-1", "Cookie": "session_id=s-2"}
+    before = proxy.recorder.ended
+    assert send(proxy, "/v1/chat/completions", body, headers=headers).status == 200
+    arrived = provider.wait_for(1)[0]
+    assert arrived.target == "/openai/v1/chat/completions"
+    assert arrived.body == body.replace(b'"provider": "groq",\n ', b"")
+    assert arrived.header("x-session-id") is None and arrived.header("cookie") is None
+    flow = proxy.recorder.wait_ended(before + 1)[-1]
+    assert flow.metadata["mitmvault_session"] == "s-1" and flow.comment.endswith(" · session s-1")
+
+
+def test_a_refusal_names_the_session(proxy: RunningProxy, provider: FakeProvider) -> None:
+    before, headers = proxy.recorder.ended, BEARER | {"X-Session-ID": "s-3"}
+    assert send(proxy, "/v1/chat/completions", CHAT | {"provider": "nobody"}, headers=headers).reason == "no_provider"
+    assert proxy.recorder.wait_ended(before + 1)[-1].comment.endswith(" · session s-3")
+    assert provider.arrivals == []

@@ -53,6 +53,12 @@ def remember(flow: http.HTTPFlow, arrival: Arrival, user: User) -> None:
     flow.metadata["mitmvault_user"] = user.name
 
 
+def session_note(flow: http.HTTPFlow) -> str:
+    """The end of a story line: the session that the client named, if it did."""
+    session = flow.metadata.get("mitmvault_session")
+    return f" · session {session}" if session else ""
+
+
 def replayed_user(flow: http.HTTPFlow) -> str | None:
     """Who sent the flow that is replayed now."""
     return flow.metadata.get(_REPLAYED, {}).get("user") if flow.is_replay == "request" else None

@@ -14,7 +14,7 @@ from typing import Any
 
 from mitmproxy import http
 
-from mitmvault.addons.arrivals import hide
+from mitmvault.addons.arrivals import hide, session_note
 from mitmvault.core.refusal import Refusal, answer
 from mitmvault.wire import permits
 from mitmvault.wire.stream import response_of
@@ -29,7 +29,7 @@ def refuse(flow: http.HTTPFlow, refusal: Refusal) -> None:
     flow.request.headers.pop("expect", None)  # or mitmproxy asks for the body that we do not want
     flow.response = response_of(answer(refusal))
     flow.metadata["mitmvault_refusal"] = refusal.reason
-    flow.comment = f"refused · {refusal.reason} · {refusal.text}"
+    flow.comment = f"refused · {refusal.reason} · {refusal.text}{session_note(flow)}"
     flow.marked = ":no_entry:"
 
 

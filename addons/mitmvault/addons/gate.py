@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 
 from mitmproxy import http
 
-from mitmvault.addons.arrivals import arrival_of, arrival_of_replay, has_false_version, hide, remember, replayed_user
+from mitmvault.addons.arrivals import (
+    arrival_of,
+    arrival_of_replay,
+    has_false_version,
+    hide,
+    remember,
+    replayed_user,
+    session_note,
+)
 from mitmvault.addons.attempts import Plan
 from mitmvault.addons.fail_closed import fail_closed, refuse
 from mitmvault.addons.keeper import Keeper
@@ -27,6 +35,7 @@ from mitmvault.core.keys import Rotation
 from mitmvault.core.page import Found
 from mitmvault.core.place import is_own
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.session import session_of
 from mitmvault.core.universal import in_turn
 from mitmvault.core.verdict import Admission, Permit, Undecided
 from mitmvault.core.world import World
@@ -85,6 +94,8 @@ class Gate:
         if has_false_version(flow):
             raise Refusal("bad_request", "The request line names a version that this connection does not speak.")
         arrival = self._identified(flow, original, world)
+        if session := session_of(arrival, world.users):
+            flow.metadata["mitmvault_session"] = session
         if allowed := cors.headers(world.settings, arrival):
             flow.metadata["mitmvault_cors"] = [list(pair) for pair in allowed]
         asked = cors.preflight(world.settings, arrival)
@@ -174,7 +185,7 @@ def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:
     if request.raw_content and "transfer-encoding" not in request.headers:
         # HTTP/2 needs no length, and mitmproxy would send such a body over HTTP/1 without any framing.
         request.headers["content-length"] = str(len(request.raw_content))
-    flow.comment = permit.story
+    flow.comment = permit.story + session_note(flow)
     permits.attach(request, permit)
     dial.permit(target.host, target.port)
 

@@ -7,9 +7,9 @@ Rules: 1. A body that needs no change is not touched: not decoded and encoded ag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mitmvault.core import coding, multipart, span
+from mitmvault.core import coding, member, multipart, span
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.vault import Provider
@@ -29,10 +29,18 @@ class Reading:
     span: span.Span | None
     form: bool = False
     sniffed: bool = False  # JSON that was not declared as such
+    shortened: bool = False  # a member was taken out: the body must be written, whatever its model
 
     @property
     def model(self) -> str | None:
         return self.span.value if self.span else None
+
+    def without(self, name: str) -> tuple[Reading, str] | None:
+        """The reading of the body without this text member, and its text; None when it has none. Raises Refusal."""
+        found = member.taken(self.plain, name) if self.span and not self.form else None
+        if found is None:
+            return None
+        return replace(self, plain=found[0], span=span.find(found[0]), shortened=True), found[1]
 
     def with_model(self, model: str) -> bytes:
         """The body with another model, without a coding."""

@@ -30,6 +30,7 @@ QUERY_CARRIERS = frozenset({"key", "auth_token"})
 # Browsers cannot set headers on a WebSocket, so OpenAI and Cloudflare take keys as subprotocols.
 SUBPROTOCOLS = ("openai-insecure-api-key.", "cf-aig-authorization.")
 
+SESSION = "x-session-id"  # recorded, see core/session.py
 INQUIRY = "x-mitmvault-inquiry"  # what our own requests to our own listener carry (local/inquiry.py)
 
 # Every header that is a credential as a whole; in some of them we never look for a token.
@@ -43,7 +44,7 @@ CREDENTIALS = frozenset(CARRIERS) - {"sec-websocket-protocol"} | {
 }
 AIG = "cf-aig-"
 # Beside them: our own control header, and what says where to: host and gateway are set anew from the destination.
-STRIPPED = CREDENTIALS | {"x-host-final", "host", "cf-aig-gateway-id"}
+STRIPPED = CREDENTIALS | {"x-host-final", SESSION, "host", "cf-aig-gateway-id"}
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authenticate"})
 
 

@@ -24,7 +24,7 @@ from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import Route, route
 from mitmvault.core.scope import check_model, check_provider
 from mitmvault.core.target import choose
-from mitmvault.core.unified import by_model, by_path, is_unified
+from mitmvault.core.unified import by_model, by_path, by_provider, is_unified
 from mitmvault.core.users import User
 from mitmvault.core.vault import Key
 from mitmvault.core.verdict import Admission, ModelEdit, Permit, Target, Undecided
@@ -55,9 +55,9 @@ def settle(world: World, arrival: Arrival, admission: Admission | Undecided, bod
         reading = _reading(world, arrival, admission.needs_body, body)
         if isinstance(admission, Admission):
             return _settle(arrival, admission, reading, None, world.settings.body_limit)
-        known, named = by_model(world, reading.model if reading else None)
+        reading, known, named, rule = _chosen(world, reading)
         path = native(known.spec, arrival.target.partition("?")[0], lenient=True)
-        found = Route(known, "model", openai_door(known.spec, path))
+        found = Route(known, rule, openai_door(known.spec, path))
         destined = _destined(world, arrival, admission.user, found)
         return _settle(arrival, destined, reading, named, world.settings.body_limit)
     except Refusal as refusal:
@@ -92,6 +92,14 @@ def _admit(world: World, arrival: Arrival) -> Admission | Undecided:
     if at is None and (found := by_path(world, arrival)):
         return _destined(world, arrival, user, found)
     return _destined(world, arrival, user, route(world, arrival, at))
+
+
+def _chosen(world: World, reading: bodies.Reading | None) -> tuple[bodies.Reading | None, Known, str, str]:
+    """The provider that a body chooses: what is left of the body, its model there, and the rule. Raises Refusal."""
+    if reading and (taken := reading.without("provider")):
+        left, name = taken
+        return left, *by_provider(world, name, left.model), "field 'provider'"
+    return reading, *by_model(world, reading.model if reading else None), "model"
 
 
 def _destined(world: World, arrival: Arrival, user: User, found: Route) -> Admission:
@@ -130,7 +138,7 @@ def _settle(
         model = bodies.edit(entry, reading, target.prefix, named)
     elif named and reading and reading.model:
         model = ModelEdit(reading.model, named)
-    if reading and model and model.sent != model.asked and not admission.path_model:
+    if reading and model and (reading.shortened or model.sent != model.asked) and not admission.path_model:
         edited = reading.written(model.sent)
     auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
     permit = Permit(

@@ -19,7 +19,7 @@ import msgspec
 from mitmvault.core.refusal import Refusal
 
 _CANDIDATE = re.compile(rb'"(model|stream)"')
-_GAP = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
+GAP = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKS = "~^`|@%;!$&"
 _NAMES = ("model", "stream")
@@ -44,41 +44,41 @@ def find(body: bytes) -> Span | None:
     if not text.lstrip(b" \t\r\n").startswith(b"{"):
         _valid(text)
         return None
-    keys = _members(text).keys()
+    keys = members(text).keys()
     if not {key.casefold() for key in keys} & set(_NAMES):
         return None
     for name in _NAMES:  # Go's encoding/json takes Model for model, and ſtream for stream
         if len([key for key in keys if key.casefold() == name]) > 1:
             raise Refusal("duplicate_field", f"The request body has {name!r} in two spellings; send exactly one.")
-    renamed, places = _rename(text, keys)
-    members = _members(renamed)
+    aliased, places = renamed(text, keys)
+    found = members(aliased)
     top: dict[str, list[tuple[str, int]]] = {name: [] for name in _NAMES}
     for alias, (name, end) in places.items():
-        if alias in members:
+        if alias in found:
             top[name].append((alias, end))
     for name in _NAMES:
-        if len(top[name]) + (name in members) > 1:
+        if len(top[name]) + (name in found) > 1:
             raise Refusal("duplicate_field", f"The request body has more than one {name!r} field; send exactly one.")
-        if name in members:
+        if name in found:
             raise Refusal("bad_json", f"The field {name!r} must be spelled plainly, without \\u escapes.")
     if not top["model"]:
         return None
     alias, end = top["model"][0]
-    return _span(text, end, len(bytes(members[alias])))
+    return _span(text, end, len(bytes(found[alias])))
 
 
 def replace(body: bytes, span: Span, model: str) -> bytes:
     """The body with another model. Raises Refusal when the result is not the same body otherwise (rule 3)."""
     value = msgspec.json.encode(model)
     edited = body[: span.start] + value + body[span.end :]
-    before, after = _members(body), _members(edited)
+    before, after = members(body), members(edited)
     if bytes(after.pop("model", b"")) != value or before.pop("model", None) is None or before != after:
         raise Refusal("bad_json", "The field 'model' cannot be changed safely in this request body.")
     return edited
 
 
 def _span(body: bytes, key_end: int, length: int) -> Span:
-    gap = _GAP.match(body, key_end)
+    gap = GAP.match(body, key_end)
     if gap is None:  # cannot be: the parser has just read a member here
         raise Refusal("bad_json", "The field 'model' cannot be located in this request body.")
     raw = body[gap.end() : gap.end() + length]
@@ -86,7 +86,9 @@ def _span(body: bytes, key_end: int, length: int) -> Span:
     return Span(gap.end(), gap.end() + length, value)
 
 
-def _rename(body: bytes, keys: Iterable[str]) -> tuple[bytes, dict[str, tuple[str, int]]]:
+def renamed(
+    body: bytes, keys: Iterable[str], candidate: re.Pattern[bytes] = _CANDIDATE
+) -> tuple[bytes, dict[str, tuple[str, int]]]:
     """Give every candidate a name of its own; also say, by new name, which field it was and where its key ends.
 
     The new names begin with a mark that no top-level key begins with, however that is spelt.
@@ -103,7 +105,7 @@ def _rename(body: bytes, keys: Iterable[str]) -> tuple[bytes, dict[str, tuple[st
         places[alias] = (name, match.end())
         return b'"' + alias.encode() + b'"'
 
-    return _CANDIDATE.sub(rename, body), places
+    return candidate.sub(rename, body), places
 
 
 def _number(value: int, width: int) -> str:
@@ -112,7 +114,7 @@ def _number(value: int, width: int) -> str:
         value, digit = divmod(value, len(_DIGITS))
         digits = _DIGITS[digit] + digits
     if value:  # 62^4 candidates: more than 100 MB of nothing else
-        raise Refusal("bad_json", "The request body names 'model' too often.")
+        raise Refusal("bad_json", "The request body names one field too often.")
     return digits
 
 
@@ -126,7 +128,8 @@ def _checked(body: bytes) -> bytes:
     return body
 
 
-def _members(body: bytes) -> dict[str, msgspec.Raw]:
+def members(body: bytes) -> dict[str, msgspec.Raw]:
+    """The members of an object, undecoded. Raises Refusal."""
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -5,6 +5,8 @@ Rules: 1. `provider/model` names the provider, by any of its names. It is sent t
        2. Else a model that the vault names belongs to the provider that lists it; the lowest priority wins.
        3. Else the catalogue's patterns, among providers with a usable key.
        4. There is no default: what matches nothing is refused.
+       5. A text in the body's field `provider` beats all of them. It is ours, and not sent on; an object there
+          (OpenRouter's) is left alone.
 """
 
 from __future__ import annotations
@@ -57,6 +59,16 @@ def by_model(world: World, asked: str | None) -> tuple[Known, str]:
         for known, model in rule(world, asked):
             return known, model
     raise Refusal("no_provider", f"No provider is known for the model {asked!r}; name it as provider/model.")
+
+
+def by_provider(world: World, name: str, asked: str | None) -> tuple[Known, str]:
+    """The provider that the body names, and the model as that provider calls it. Raises Refusal."""
+    known = world.providers.get(name)
+    if known is None or known.entry is None:
+        raise Refusal("no_provider", f"The field 'provider' names {name!r}, which the vault does not have.")
+    if not asked:
+        raise Refusal("missing_model", "The request body must name the model in the field 'model'.")
+    return known, next((model for found, model in _by_name(world, asked) if found is known), asked)
 
 
 def _by_name(world: World, asked: str) -> Iterator[tuple[Known, str]]:
