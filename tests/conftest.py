@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.provider import FakeProvider
-from tests.proxy import RunningProxy, key
+from tests.proxy import UNSET, RunningProxy, key
+
+for _name in UNSET:
+    os.environ.pop(_name, None)
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,11 @@ from urllib.parse import urlsplit
 from mitmproxy import ctx, flow, http, io, options
 from mitmproxy.tools.dump import DumpMaster
 
+from mitmvault.core import ambient_keys, catalogue, environment
 from mitmvault.core.secret import Secret
 from mitmvault.home import store
 from mitmvault.home.layout import Home
+from mitmvault.home.resources import config_file
 
 ENTRY = Path(__file__).parent.parent / "addons" / "entry.py"
 PASSWORD = "correct horse battery staple"
@@ -166,7 +168,10 @@ class RunningProxy:
 
 
 # Settings of the person who runs the tests must not reach the proxy under test.
-UNSET = ("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_AIG_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_SHIPPED = catalogue.load(config_file("providers.yaml").read_text("utf-8"))
+UNSET = (
+    *environment.NAMES, *ambient_keys.variables(_SHIPPED), "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"
+)  # fmt: skip
 
 
 class Recorder:

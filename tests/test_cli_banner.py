@@ -69,3 +69,10 @@ def test_tokens_with_characters_that_the_shell_reads(token):
     line = curl_base_url(replace(READY, token=token)).replace("curl", "printf '%s\\n'", 1)
     told = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=10).stdout
     assert f"Authorization: Bearer {token}\n" in told
+
+
+def test_what_comes_from_the_environment():
+    ready = replace(READY, tokens=("PROXY_API_KEY", "AUTH_TOKEN"), sources={"openai": "OPENAI_API_KEY"})
+    assert "tokens accepted from: PROXY_API_KEY, AUTH_TOKEN\n" in shown(ready)
+    assert "keys taken from: OPENAI_API_KEY (openai)\n" in shown(ready)
+    assert "from" not in shown(READY).partition("Try")[0]

@@ -49,7 +49,7 @@ def test_nothing_is_created_for_wrong_arguments(tmp_path):
 
 
 def test_check_returns_the_vault(home):
-    assert list(module._check(home, "127.0.0.1", 8080).providers) == ["demo"]
+    assert list(module._check(home, "127.0.0.1", 8080).vault.providers) == ["demo"]
 
 
 @pytest.mark.parametrize(

@@ -138,3 +138,22 @@ def test_show_as_json(run):
     run("encrypt", "-", stdin=PLAIN)
     output = run("show", "--json").stdout
     assert json.loads(output)["providers"]["groq"]["keys"][0]["key"] == "…a1f3" and "gsk_" not in output
+
+
+def test_show_says_which_keys_come_from_the_environment(run, home, monkeypatch):
+    home.path.mkdir()
+    store.save_vault(home, PLAIN, Secret(PASSWORD))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up-in-the-environment")
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-made-up-in-the-environment")
+    result = run("show")
+    assert "openai\topenai\t(catalogue)\t#1 …ment (environment)" in result.stdout
+    assert result.stderr == "keys taken from the environment: OPENAI_API_KEY (openai)\n"
+    assert "made-up" not in result.output and "openai" not in run("show", "--json").stdout.replace(".com/openai", "").replace(
+        '"protocol": "openai"', "")  # fmt: skip
+    assert store.read_vault(home, Secret(PASSWORD)) == PLAIN
+    monkeypatch.setenv("PROXY_API_KEY", "two\nlines")
+    result = run("show")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "mitmvault: PROXY_API_KEY: must be visible ASCII characters, without blanks\n",
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mitmvault.core.environment import VariableError
 from mitmvault.core.secret import Secret
 from mitmvault.core.settings import SettingsError
 from mitmvault.home import configuration, store
@@ -45,3 +46,36 @@ def test_what_is_wrong_is_said(home: Home) -> None:
     home.settings.write_text("bogus: 1\n")
     with pytest.raises(SettingsError, match="bogus"):
         configuration.load(home, ENVIRON)
+
+
+def test_tokens_and_keys_of_the_environment(home: Home) -> None:
+    environ = ENVIRON | {
+        "PROXY_API_KEY": "123456",
+        "OPENAI_API_KEY": "sk-1",
+        "MINE_KEY": "unused",
+        "DEFAULT_MODEL": "m",
+    }
+    home.catalogue.write_text("mine: {env: [MINE_KEY]}\n")
+    world = configuration.load(home, environ)
+    assert [world.users.find(token) is not None for token in (TOKEN, "123456", "", "12345")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert world.sources == {"openai": "OPENAI_API_KEY"} and list(world.vault.providers) == ["mine", "openai"]
+    assert world.settings.default_model == "m" and len(world.warnings) == 1
+    home.settings.write_text("environment_keys: false\ndefault_model: of-the-file\n")
+    world = configuration.load(home, environ)
+    assert (world.sources, world.settings.default_model) == ({}, "of-the-file") and world.users.find("123456")
+
+
+def test_a_variable_that_cannot_be_used(home: Home) -> None:
+    with pytest.raises(VariableError, match="OPENAI_API_KEY"):
+        configuration.load(home, ENVIRON | {"OPENAI_API_KEY": "two\nlines"})
+
+
+def test_what_the_environment_lends_to_a_vault_without_users(home: Home) -> None:
+    home.users.unlink()
+    vault = store.load_vault(home, Secret(PASSWORD))
+    assert configuration.lent(home, {"GROQ_API_KEY": "gsk-1"}, vault).sources == {"groq": "GROQ_API_KEY"}

@@ -12,7 +12,7 @@ import pytest
 
 from mitmvault.addons.posture import KEPT
 from mitmvault.cli.main import cli
-from mitmvault.core import catalogue, settings, vault_api
+from mitmvault.core import catalogue, environment, settings, vault_api
 from mitmvault.core.refusal import REASONS
 from mitmvault.local.pages import PAGES as ROUTES
 
@@ -94,8 +94,12 @@ def test_kept_options_and_routes() -> None:
 def test_environment_variables() -> None:
     source = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     used = set(re.findall(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"", source)) - {"HOME"}
-    used |= set(re.findall(r'^VARIABLE = "([A-Z_]+)"', source, re.M))
-    assert used == {name for name in rows("docs/configuration.md") if re.fullmatch(r"[A-Z_]+", name)}
+    used |= set(re.findall(r'^VARIABLE = "([A-Z_]+)"', source, re.M)) | set(environment.NAMES)
+    tables = rows("docs/configuration.md")
+    told = [cells[0] for name, cells in tables.items() if re.fullmatch(r"[A-Z_]+", name)]
+    assert used == set(re.findall(r"`([A-Z_]+)`", " ".join(told)))
+    keys = {spec.id: spec.env for spec in catalogue.load(text("config/providers.yaml")).specs if spec.env}
+    assert keys == {name: tuple(re.findall(r"`([A-Z_]+)`", tables[name][1])) for name in keys}
 
 
 def test_the_providers_named_in_the_readme_are_the_catalogues() -> None:

@@ -174,3 +174,53 @@ def test_a_model_of_workers_ai_is_not_hidden_from_the_scope(path):
         target("workers-ai", path, gatewayEndpoint=BARE)
     assert caught.value.reason == "bad_path"
     assert target("workers-ai", "/run/@cf/meta/llama", gatewayEndpoint=BARE).path.endswith("/workers-ai/@cf/meta/llama")
+
+
+# --- the gateway of the environment ---
+
+
+def ambient(name: str, path: str = CHAT, made: dict | None = None, **fields):
+    made = world({name: {"keys": KEYS, **fields}}, **({"account": "acct"} | (made or {"gateway_name": "main"})))
+    known = made.providers[name]
+    return choose(made, known, paths.openai_door(known.spec, paths.native(known.spec, path, lenient=True)), "")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "found", "at"),
+    [
+        ("groq", CHAT, "compat", "/v1/acct/main/compat/chat/completions"),
+        ("groq", "/v1/embeddings", "native", "/v1/acct/main/groq/embeddings"),
+        ("anthropic", "/v1/messages", "native", "/v1/acct/main/anthropic/v1/messages"),
+        ("google", CHAT, "compat", "/v1/acct/main/compat/chat/completions"),
+        ("workers-ai", "/run/@cf/m", "native", "/v1/acct/main/workers-ai/@cf/m"),
+    ],
+)
+@pytest.mark.parametrize("token", [None, Secret(AIG_TOKEN)])
+def test_the_gateway_of_the_environment(name, path, found, at, token):
+    chosen = ambient(name, path, {"gateway_name": "main", "gateway_token": token})
+    assert (chosen.mode, chosen.host, chosen.path) == (found, "gateway.ai.cloudflare.com", at)
+    assert chosen.gateway_token == token
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "made"),
+    [
+        ("groq", {"endpoint": "https://mine.example/v1"}, {"gateway_name": "main"}),
+        ("groq", {"gatewayEndpoint": BARE}, {"gateway_name": "main"}),  # needs a token, as ever
+        ("together", {}, {"gateway_name": "main"}),  # custom-together is not registered
+        ("mine", {"endpoint": "https://mine.example/v1"}, {"gateway_name": "main"}),
+        ("demo", {}, {"gateway_name": "main", "embedded": {"demo": "http://127.0.0.1:5"}}),
+        ("groq", {}, {"gateway_name": "main", "account": None}),
+        ("groq", {}, {"gateway_name": None}),
+    ],
+)
+def test_who_does_not_go_through_it(name, fields, made):
+    assert ambient(name, CHAT, made, **fields).mode == "direct"
+
+
+def test_without_a_token_a_gateway_still_bills_nobody():
+    permit = decide(
+        world({"groq": {"keys": KEYS}}, gateway_name="main"), arrival("/groq" + CHAT, bearer(), JSON), chat()
+    )
+    assert isinstance(permit, Permit) and ("cf-aig-no-wholesale", "true") in permit.headers
+    assert [credential.header for credential in permit.credentials()] == ["authorization"]

@@ -40,6 +40,8 @@ def test_defaults(text):
         *[(f"retry: {number}", "retry", number) for number in (0, 1, 10)],
         ("idle_timeout: 600", "idle_timeout", 600),
         ("rate_limit: 10/60s", "rate_limit", Rate(10, 60)),
+        ("default_model: openai/gpt-4o", "default_model", "openai/gpt-4o"),
+        ("environment_keys: false", "environment_keys", False),
         ("rate_limit: 100/m", "rate_limit", Rate(100, 60)),
         ("public_vault: true", "public_vault", True),
         ("upstream_ca: roots.pem", "upstream_ca", "roots.pem"),
@@ -57,6 +59,9 @@ def test_read(text, name, value):
     [
         ("bogus: 1", "bogus"),
         ("rate_limit: 10", "rate_limit"),
+        ("default_model: 5", "default_model"),
+        ("default_model: ''", "default_model"),
+        ("environment_keys: openai", "environment_keys"),
         ("rate_limit: 0/60s", "rate_limit"),
         ("rate_limit: 10/60", "10/60s"),
         ("bogus: 1", "body_limit"),
@@ -94,6 +99,12 @@ def test_read(text, name, value):
 def test_refused(text, word):
     with pytest.raises(SettingsError, match=word):
         load(text)
+
+
+def test_what_the_file_does_not_say_stays():
+    defaults = Settings(default_model="a", body_limit=7)
+    assert load("", defaults) == load("default_model:", defaults) == defaults
+    assert load("default_model: b", defaults) == Settings(default_model="b", body_limit=7)
 
 
 @pytest.mark.parametrize(

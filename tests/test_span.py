@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.span import find, replace
+from mitmvault.core.span import find, insert, replace
 
 DEEP = 200_000
 
@@ -215,3 +215,52 @@ def test_a_model_that_is_a_number_too_large_is_no_crash(value):
 def test_a_second_one_in_a_folded_spelling_is_ambiguous():
     with pytest.raises(Refusal):
         find('{"stream":false,"\u017ftream":true}'.encode())
+
+
+# --- a model that is added ---
+
+
+@pytest.mark.parametrize(
+    ("body", "edited"),
+    [
+        (b"{}", b'{"model":"m"}'),
+        (b" \n{ } \n", b' \n{"model":"m" } \n'),
+        (b'{"a":1.0}', b'{"model":"m","a":1.0}'),
+        (b'\t{\n  "a" : {"model":"inner"} }', b'\t{"model":"m",\n  "a" : {"model":"inner"} }'),
+        (b'{"stream":true}', b'{"model":"m","stream":true}'),
+    ],
+)
+def test_insert(body, edited):
+    assert find(body) is None and insert(body, "m") == edited
+    assert json.loads(edited) == json.loads(body) | {"model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"Model":"x"}', "duplicate_field"),
+        (b'{"model":"x"}', "duplicate_field"),
+        (b'{"mod\\u0065l":"x"}', "duplicate_field"),
+        (b'{"stream":1,"stream":2}', "duplicate_field"),
+        (b'{"a":1', "bad_json"),
+        (b"[{}]", "bad_json"),
+    ],
+)
+def test_no_second_model_is_inserted(body, reason):
+    with pytest.raises(Refusal) as caught:
+        insert(body, "m")
+    assert caught.value.reason == reason
+
+
+@settings(max_examples=200, deadline=None)
+@given(bodies(), st.text(st.characters(codec="utf-8"), min_size=1))
+def test_every_other_byte_stays(body, model):
+    span = find(body)
+    without = body[: span.start] + b"0" + body[span.end :]
+    without = without.replace(b'"model"', b'"model_"', 1)
+    if find(without) is not None or "model" in json.loads(without):  # that was another one
+        return
+    edited = insert(without, model)
+    at = without.index(b"{") + 1
+    assert edited[:at] == without[:at] and edited.endswith(without[at:])
+    assert json.loads(edited) == json.loads(without) | {"model": model}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mitmvault import __version__
+from mitmvault.core.refusal import Refusal
 from tests.pages import get, page
 from tests.worlds import PROVIDERS, arrival, bearer, world
 
@@ -42,3 +43,10 @@ def test_users_see_who_has_keys() -> None:
 
 def test_a_limited_user_sees_its_own() -> None:
     assert get(world(), "/health", bearer("carol"))["providers"] == {"gemini": True, "groq": True}
+
+
+def test_ping_is_for_users() -> None:
+    reply = page(world(), arrival("/ping", bearer(), method="GET"))
+    assert reply and (reply.status, reply.body, dict(reply.headers)["content-length"]) == (200, b"Pong", "4")
+    with pytest.raises(Refusal, match="missing_token"):
+        page(world(), arrival("/ping", method="GET"))

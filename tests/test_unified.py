@@ -205,3 +205,90 @@ def test_a_family_that_several_serve_goes_to_the_first_of_the_catalogue_with_a_k
     made = world(without | {"sambanova": {"keys": [{"key": "made-up-0001"}]}, "cerebras": {"keys": [{"key": "x-2"}]}})
     assert by_model(made, "llama3.1-8b")[0].name == "cerebras"
     assert by_model(made, "Meta-Llama-3.3-70B-Instruct")[0].name == "sambanova"
+
+
+# --- the operator's default model ---
+
+DEFAULTED = world(PROVIDERS | LISTED, configured="default_model: groq/llama")
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (b'{"model": "default", "x": 1.0}', b'{"model": "llama", "x": 1.0}'),
+        (b'{ "x": 1.0}', b'{"model":"llama", "x": 1.0}'),
+        (b"{}", b'{"model":"llama"}'),
+        (b'{"model": "", "x": 1}', b'{"model": "llama", "x": 1}'),
+        (b'{"model": null, "x": 1}', b'{"model": "llama", "x": 1}'),
+        (b'{"model": "groq/other"}', b'{"model": "other"}'),
+    ],
+)
+def test_default_model(body: bytes, sent: bytes) -> None:
+    permit = decide(DEFAULTED, arrival(CHAT, bearer(), JSON), body)
+    assert isinstance(permit, Permit), permit
+    assert (permit.provider, permit.body) == ("groq", sent)
+    assert ("content-length", str(len(sent))) in permit.headers
+
+
+def test_a_default_that_is_sent_as_it_is() -> None:
+    permit = decide(world(configured="default_model: gpt-4o"), arrival(CHAT, bearer(), JSON), b"{}")
+    assert isinstance(permit, Permit) and permit.body == b'{"model":"gpt-4o"}'
+
+
+def test_a_default_in_a_path() -> None:
+    made = world(configured="default_model: gemini/gemini-2")
+    permit = decide(made, arrival("/v1beta/models/default:generateContent", bearer(), JSON), b"{}")
+    assert isinstance(permit, Permit) and permit.target.path == "/v1beta/models/gemini-2:generateContent"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        (b'{"model": 5}', JSON, "missing_model"),
+        (b"[]", JSON, "missing_model"),
+        (b"", JSON, "missing_model"),
+        (b'{"Model": "x"}', JSON, "duplicate_field"),
+        (b"a=1", ("Content-Type", "application/x-www-form-urlencoded"), "missing_model"),
+        (b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--b--\r\n',
+         ("Content-Type", "multipart/form-data; boundary=b"), "missing_model"),
+    ],
+)  # fmt: skip
+def test_where_no_default_fits(body: bytes, kind: tuple[str, str], reason: str) -> None:
+    refusal = decide(DEFAULTED, arrival(CHAT, bearer(), kind), body)
+    assert isinstance(refusal, Refusal) and refusal.reason == reason
+
+
+def test_a_form_that_names_the_default() -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n%s\r\n--b--\r\n'
+    kind = ("Content-Type", "multipart/form-data; boundary=b")
+    permit = decide(DEFAULTED, arrival(CHAT, bearer(), kind), form % b"default")
+    assert isinstance(permit, Permit) and permit.body == form % b"llama"
+
+
+def test_without_a_default_and_below_a_providers_name_nothing_is_replaced() -> None:
+    refusal = verdict(CHAT, "default")
+    assert isinstance(refusal, Refusal) and refusal.reason == "no_provider"
+    permit = verdict("/openai/v1/chat/completions", "default", made=DEFAULTED)
+    assert isinstance(permit, Permit) and permit.provider == "openai" and permit.body is None
+
+
+def test_a_default_is_within_a_users_scope_or_refused() -> None:
+    refusal = decide(DEFAULTED, arrival(CHAT, bearer("dave"), JSON), b"{}")
+    assert isinstance(refusal, Refusal) and refusal.reason == "model_not_allowed"
+
+
+def test_a_default_through_the_gateway() -> None:
+    permit = decide(through_gateway(configured="default_model: groq/llama"), arrival(CHAT, bearer(), JSON), b"{}")
+    assert isinstance(permit, Permit) and permit.body == b'{"model":"groq/llama"}'
+
+
+@pytest.mark.parametrize(("model", "sent"), [("default", "default"), ("m", "m")])
+def test_a_field_provider_has_no_default(model: str, sent: str) -> None:
+    body = json.dumps({"provider": "openai", "model": model}).encode()
+    permit = decide(DEFAULTED, arrival(CHAT, bearer(), JSON), body)
+    assert isinstance(permit, Permit) and (permit.provider, permit.body) == (
+        "openai",
+        b'{"model": "%s"}' % sent.encode(),
+    )
+    refusal = decide(DEFAULTED, arrival(CHAT, bearer(), JSON), b'{"provider": "openai"}')
+    assert isinstance(refusal, Refusal) and refusal.reason == "missing_model"

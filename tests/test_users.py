@@ -109,3 +109,26 @@ def test_nobody_to_remove():
 def test_document_survives():
     plain = users.dump_document({"é": {"key": TOKEN, "x": [1]}})
     assert users.load_document(plain) == {"é": {"key": TOKEN, "x": [1]}} and "é".encode() in plain
+
+
+# --- tokens of the environment ---
+
+
+def test_joined() -> None:
+    few = users.checked(
+        {"alice": {"key": "token-of-alice"}, "proxy-api-key": {"key": "token-of-erin", "type": "expired"}}
+    )
+    more = [("proxy-api-key", "1"), ("proxy-api-key-2", "22"), ("auth-token", "token-of-alice"), ("auth-token", "333"),
+            ("worker-access-key", "token-of-erin"), ("auth-token-2", "333")]  # fmt: skip
+    joined = few.joined((name, users.digest(token)) for name, token in more)
+    assert {token: (joined.find(token) or nobody).name for _, token in more} == {
+        "1": "proxy-api-key-2", "22": "proxy-api-key-2-2", "token-of-alice": "alice", "333": "auth-token",
+        "token-of-erin": "nobody",
+    }  # fmt: skip
+    found = joined.find("1")
+    assert found and found.may_use_provider("any") and found.may_use_model("any")
+    assert len(joined) == 4 and len(few) == 1
+    assert all(joined.knows(users.digest(token)) for _, token in more) and not joined.knows(users.digest("x"))
+
+
+nobody = users.User("nobody", None, None)

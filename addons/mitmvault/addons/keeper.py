@@ -52,6 +52,8 @@ class Keeper:
             if not len(world.users) and not world.loopback_bind:
                 raise HomeError("nobody could use a proxy that others can reach: add a user, mitmvault users add NAME")
             self._world = world
+            for warning in world.warnings:
+                logger.warning("%s", warning)
         except (HomeError, ValueError, OSError) as error:
             logger.error("mitmvault cannot start: %s", error)
             raise exceptions.OptionsError(str(error)) from None

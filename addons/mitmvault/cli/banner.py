@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +27,8 @@ class Ready:
     token: str | None
     ca: Path
     providers: tuple[str, ...]
+    tokens: tuple[str, ...] = ()  # variables whose tokens are accepted, beside those of users.json
+    sources: Mapping[str, str] = field(default_factory=dict)  # provider -> the variable that its keys come from
 
 
 def curl_base_url(ready: Ready) -> str:
@@ -48,6 +51,10 @@ def show(ready: Ready, console: Console) -> None:
         ("providers", ", ".join(ready.providers)),
         ("home", str(ready.home)),
     ]
+    if ready.tokens:
+        facts.insert(3, ("tokens accepted from", ", ".join(ready.tokens)))
+    if ready.sources:
+        facts.insert(-1, ("keys taken from", sources(ready.sources)))
     if ready.web:
         facts.insert(1, ("mitmweb", ready.web))
     if console.is_terminal:
@@ -62,6 +69,11 @@ def show(ready: Ready, console: Console) -> None:
         console.print(f"\n{title}:", style="green")
         console.out(line, highlight=False)
     console.out("")
+
+
+def sources(found: Mapping[str, str]) -> str:
+    """Which providers have their keys from which variable of the environment."""
+    return ", ".join(f"{variable} ({name})" for name, variable in found.items())
 
 
 def _curl(ready: Ready, url: str, extra: str) -> str:

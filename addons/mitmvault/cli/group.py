@@ -64,7 +64,10 @@ class LazyGroup(click.Group):
 def _sentence(error: Exception) -> str | None:
     """The error in one sentence, or None when it is not an expected one."""
     # Imported here, because the envelope brings the cryptography library along (rule 1).
+    from mitmvault.core.catalogue import CatalogueError
+    from mitmvault.core.environment import VariableError
     from mitmvault.core.openssl import SealError
+    from mitmvault.core.settings import SettingsError
     from mitmvault.core.users import UsersError
     from mitmvault.core.vault import VaultError
 
@@ -77,6 +80,10 @@ def _sentence(error: Exception) -> str | None:
             return f"the vault: {error}"
         case UsersError():
             return f"users.json: {error}"
-        case HomeError() | SealError():
+        case SettingsError():
+            return f"mitmvault.yaml: {error}"
+        case CatalogueError():
+            return f"providers.yaml: {error}"
+        case HomeError() | SealError() | VariableError():
             return str(error)
     return None

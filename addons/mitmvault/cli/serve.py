@@ -16,13 +16,13 @@ from rich.console import Console
 
 from mitmvault.cli import banner
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.core import catalogue, settings
+from mitmvault.core import catalogue, environment, settings
 from mitmvault.core.hostnames import split_authority
 from mitmvault.core.networks import is_loopback
-from mitmvault.core.vault import Vault, is_expired
-from mitmvault.home import start, store
+from mitmvault.core.vault import is_expired
+from mitmvault.core.world import World
+from mitmvault.home import configuration, start, store
 from mitmvault.home.layout import Home
-from mitmvault.home.password import crypto_token
 from mitmvault.home.resources import config_file, entry_script
 
 WEB_PORT = 8081
@@ -59,12 +59,14 @@ def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...]) -> None:
         click.echo(f"mitmvault: warning: {warning}", err=True)
     for path in started.created:
         click.echo(f"mitmvault: created {path}", err=True)
-    vault = _check(home, *address)
+    world = _check(home, *address)
+    for warning in world.warnings:
+        click.echo(f"mitmvault: warning: {warning}", err=True)
     _check_port(*address, "--listen")
     if web:
         _check_port("127.0.0.1", web_port, "--web-port")
     try:
-        asyncio.run(_run(home, address, web_port if web else None, sets, _Banner(home, vault, console)))
+        asyncio.run(_run(home, address, web_port if web else None, sets, _Banner(home, world, console)))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -72,14 +74,16 @@ def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...]) -> None:
 class _Banner:
     """An addon that prints the banner when the proxy is ready."""
 
-    def __init__(self, home: Home, vault: Vault, console: Console) -> None:
-        self.home, self.vault, self.console = home, vault, console
+    def __init__(self, home: Home, world: World, console: Console) -> None:
+        self.home, self.world, self.console = home, world, console
 
     def mitmvault_ready(self, address: str, web: str | None) -> None:
         name, token = _first_user(self.home)
         ca = self.home.ca / "mitmproxy-ca-cert.pem"
-        providers = tuple(self.vault.providers)
-        banner.show(banner.Ready(address, web, self.home.path, name, token, ca, providers), self.console)
+        providers, sources = tuple(self.world.vault.providers), dict(self.world.sources)
+        tokens = tuple(name for name in environment.TOKENS if os.environ.get(name))
+        ready = banner.Ready(address, web, self.home.path, name, token, ca, providers, tokens, sources)
+        banner.show(ready, self.console)
 
 
 def _first_user(home: Home) -> tuple[str, str | None]:
@@ -89,10 +93,8 @@ def _first_user(home: Home) -> tuple[str, str | None]:
     return "(none: add one with mitmvault users add NAME)", None
 
 
-def _check(home: Home, host: str, port: int) -> Vault:
+def _check(home: Home, host: str, port: int) -> World:
     """Load everything that the proxy will load, so that what is wrong is one sentence now."""
-    vault = store.load_vault(home, crypto_token(home, os.environ))
-    users = store.load_users(home)
     shipped = config_file("providers.yaml").read_text("utf-8")
     for path, read in ((home.settings, settings.load), (home.catalogue, lambda own: catalogue.load(shipped, own))):
         if path.exists():
@@ -100,9 +102,10 @@ def _check(home: Home, host: str, port: int) -> Vault:
                 read(path.read_text("utf-8"))
             except ValueError as error:
                 raise click.ClickException(f"{path}: {error}") from None
-    if not len(users) and not is_loopback(host):
+    world = configuration.load(home, os.environ)
+    if not len(world.users) and not is_loopback(host):
         raise click.ClickException(f"nobody could use a proxy on {host}: add a user first, mitmvault users add NAME")
-    return vault
+    return world
 
 
 def _check_port(host: str, port: int, option: str) -> None:

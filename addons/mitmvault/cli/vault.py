@@ -15,12 +15,12 @@ from pathlib import Path
 
 import click
 
-from mitmvault.cli import table
+from mitmvault.cli import banner, table
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.core import vault as schema
 from mitmvault.core.document import MAX_BYTES
 from mitmvault.core.vault import Key, Provider
-from mitmvault.home import files, password, start, store
+from mitmvault.home import configuration, files, password, start, store
 from mitmvault.home.layout import HomeError
 
 STANDARD = "-"
@@ -101,8 +101,10 @@ def show(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(schema.masked(document), indent=2, ensure_ascii=False))
         return
-    providers = schema.checked(document).providers.values()
-    table.show(str(home.vault), COLUMNS, (tuple(_cells(provider)) for provider in providers))
+    lent = configuration.lent(home, os.environ, schema.checked(document))
+    table.show(str(home.vault), COLUMNS, (tuple(_cells(provider)) for provider in lent.vault.providers.values()))
+    if lent.sources:
+        click.echo(f"keys taken from the environment: {banner.sources(lent.sources)}", err=True)
 
 
 def _cells(provider: Provider) -> Iterator[str]:

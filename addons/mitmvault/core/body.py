@@ -30,21 +30,30 @@ class Reading:
     form: bool = False
     sniffed: bool = False  # JSON that was not declared as such
     shortened: bool = False  # a member was taken out: the body must be written, whatever its model
+    given: str | None = None  # the model that the operator sets, where the client leaves it to him
 
     @property
     def model(self) -> str | None:
-        return self.span.value if self.span else None
+        return self.given or (self.span.value if self.span else None)
+
+    @property
+    def lacks_model(self) -> bool:
+        """Does the body leave the model out, in a way that it can be put in?"""
+        if self.span is None:
+            return not self.form and self.plain.lstrip(b" \t\r\n").startswith(b"{")
+        return self.span.value == "" or (not self.form and self.plain[self.span.start : self.span.end] == b"null")
 
     def without(self, name: str) -> tuple[Reading, str] | None:
         """The reading of the body without this text member, and its text; None when it has none. Raises Refusal."""
-        found = member.taken(self.plain, name) if self.span and not self.form else None
+        found = member.taken(self.plain, name) if (self.span or self.lacks_model) and not self.form else None
         if found is None:
             return None
         return replace(self, plain=found[0], span=span.find(found[0]), shortened=True), found[1]
 
     def with_model(self, model: str) -> bytes:
         """The body with another model, without a coding."""
-        assert self.span
+        if self.span is None:
+            return span.insert(self.plain, model)
         return (multipart.replace if self.form else span.replace)(self.plain, self.span, model)
 
     def written(self, model: str) -> bytes:

@@ -21,6 +21,7 @@ from mitmvault.core.strict_yaml import read_yaml
 Reader = Callable[[str, str, Any], Any]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 _PATH = re.compile(r"(/([A-Za-z0-9._~:-]+|\*))*\Z")
 _QUERY_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+(\?[A-Za-z0-9._~=&%-]+)?\Z")
 _HEADER = re.compile(r"[A-Za-z0-9-]+: [\x20-\x7e]+\Z")
@@ -99,6 +100,7 @@ class Spec:
     models: tuple[str, ...] = ()  # patterns of its models' ids, for requests that name no provider; lower case
     list: ModelList | None = USUAL  # where it says itself which models it has; None: nowhere
     gateway: Gateway | None = None
+    env: tuple[str, ...] = ()  # environment variables that may hold its keys; the first that is set counts
     confined: bool = False  # its keys open more than models: nothing outside the base paths is requested
     embedded: bool = False  # served by mitmvault itself
     wild: tuple[tuple[str, str], ...] = ()  # base path with `*` -> the same with the endpoint's segments (`filled`)
@@ -244,6 +246,12 @@ def _name(where: str, key: str, value: Any) -> str:
     return str(value)
 
 
+def _variable(where: str, key: str, value: Any) -> str:
+    right = isinstance(value, str) and _VARIABLE.match(value)
+    _check(where, key, right, "an environment variable such as OPENAI_API_KEY", value)
+    return str(value)
+
+
 def _prefix(where: str, key: str, value: Any) -> str:
     right = isinstance(value, str) and all(map(_NAME.match, value.split("/")))
     _check(where, key, right, "a prefix of models such as perplexity", value)
@@ -347,6 +355,6 @@ _READERS: dict[type, dict[str, Reader]] = {
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),
         "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _list(_model_path),
         "models": _list(_text), "gateway": _shaped(Gateway, "slug"), "list": _model_list,
-        "confined": _flag, "embedded": _flag,
+        "env": _list(_variable), "confined": _flag, "embedded": _flag,
     },
 }  # fmt: skip

@@ -24,7 +24,7 @@ from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import Route, route
 from mitmvault.core.scope import check_model, check_provider
 from mitmvault.core.target import choose
-from mitmvault.core.unified import by_model, by_path, by_provider, is_unified
+from mitmvault.core.unified import by_model, by_path, by_provider, is_unified, with_default
 from mitmvault.core.users import User
 from mitmvault.core.vault import Key
 from mitmvault.core.verdict import Admission, ModelEdit, Permit, Target, Undecided
@@ -99,6 +99,7 @@ def _chosen(world: World, reading: bodies.Reading | None) -> tuple[bodies.Readin
     if reading and (taken := reading.without("provider")):
         left, name = taken
         return left, *by_provider(world, name, left.model), "field 'provider'"
+    reading = with_default(world, reading)
     return reading, *by_model(world, reading.model if reading else None), "model"
 
 
@@ -138,7 +139,8 @@ def _settle(
         model = bodies.edit(entry, reading, target.prefix, named)
     elif named and reading and reading.model:
         model = ModelEdit(reading.model, named)
-    if reading and model and (reading.shortened or model.sent != model.asked) and not admission.path_model:
+    changed = reading and model and (reading.shortened or reading.given or model.sent != model.asked)
+    if reading and model and changed and not admission.path_model:
         edited = reading.written(model.sent)
     auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
     permit = Permit(
@@ -180,7 +182,7 @@ def _headers(
 ) -> tuple[tuple[str, str], ...]:
     headers: list[tuple[str, str]] = []
     target, entry = admission.target, admission.known.entry
-    if target.gateway_token and target.sends_key and not arrival.value("cf-aig-no-wholesale"):
+    if target.mode != "direct" and target.sends_key and not arrival.value("cf-aig-no-wholesale"):
         # Without it, a key that the gateway does not recognise falls through to Cloudflare credits, which cost money.
         # Where no key is sent, the operator wants just that, or has stored a key at Cloudflare.
         headers.append(("cf-aig-no-wholesale", "true"))

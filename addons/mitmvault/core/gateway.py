@@ -3,7 +3,8 @@
 Rules: 1. The vault's `gatewayMode` decides; `auto` decides by the shape of `gatewayEndpoint` and by the request.
        2. A mode that the operator chose is never left for another one: what it cannot serve is refused, and the text
           says what would serve it.
-       3. A gateway finds the provider by the model's prefix or by the slug. Both come from the vault and the catalogue:
+       3. Where the vault says nothing, the gateway of the environment is used (AI_GATEWAY_NAME).
+       4. A gateway finds the provider by the model's prefix or by the slug. Both come from the vault and the catalogue:
           without them the client would choose who gets our key.
 
 Sources: developers.cloudflare.com/ai-gateway, pages "Unified API", "Universal endpoint", "REST API" and the providers'
@@ -25,6 +26,7 @@ from mitmvault.core.world import Known, World
 CHAT = "/chat/completions"
 COMPAT = "/compat"
 REST_TAILS = (CHAT, "/responses", "/messages")
+ORIGIN = "https://gateway.ai.cloudflare.com"
 _HOST = "gateway.ai.cloudflare.com"
 _REST = re.compile(r"/client/v4/accounts/[^/]+/ai/v1\Z")
 _BARE = re.compile(r"/v1/[^/]+/[^/]+\Z")
@@ -71,7 +73,7 @@ class Door:
 
     url: str
     base: str  # the path of the gateway itself, without /compat
-    token: Secret
+    token: Secret | None  # a gateway of the environment may be open
     modes: tuple[str, ...]
     chosen: bool  # by the operator, not by `auto`
 
@@ -99,7 +101,7 @@ def door(world: World, known: Known) -> Door | None:
         if entry and entry.gateway_mode != "auto":
             raise Refusal("provider_not_configured", f"{known.name} has gatewayMode {entry.gateway_mode}, but no "
                           "gatewayEndpoint in the vault.")  # fmt: skip
-        return None
+        return _ambient(world, known)
     form, chosen = _form(entry.gateway_endpoint), entry.gateway_mode != "auto"
     modes = (entry.gateway_mode,) if chosen else AUTO[form]
     if chosen and form not in FITTING[entry.gateway_mode]:
@@ -119,6 +121,21 @@ def door(world: World, known: Known) -> Door | None:
         raise Refusal("provider_not_configured", f"The gatewayEndpoint of {known.name} contains {{account}}; "
                       "set CLOUDFLARE_ACCOUNT_ID in mitmvault's environment.")  # fmt: skip
     return Door(url, endpoint_path(url).removesuffix(COMPAT), token, modes, chosen)
+
+
+def _ambient(world: World, known: Known) -> Door | None:
+    """The gateway that the environment names, for providers that it knows and whose address the vault leaves open.
+
+    A slug that begins with custom- is one that the operator would have to register first. The gateway may be open to
+    everybody, so no token is needed. (reference system 002)
+    """
+    entry, gateway = known.entry, known.spec.gateway
+    if not (world.gateway_name and world.account and gateway) or gateway.slug.startswith("custom-"):
+        return None
+    if entry is None or entry.endpoint:
+        return None
+    url = f"{ORIGIN}/v1/{world.account}/{world.gateway_name}"
+    return Door(url, endpoint_path(url), world.gateway_token or entry.gateway_key, AUTO["bare"], chosen=False)
 
 
 def serves_without_key(world: World, known: Known) -> bool:

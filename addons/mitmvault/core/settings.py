@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mitmvault.core.hostnames import normal, split_authority
@@ -40,6 +40,8 @@ class Settings:
     rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
     public_vault: bool = False  # may anybody download the encrypted vault?
     models_timeout: int = 5  # seconds that GET /v1/models waits for a provider's own list
+    default_model: str | None = None  # where the model chooses the provider: for "default", and for no model at all
+    environment_keys: bool = True  # are provider keys taken from the environment, where the vault has none?
     upstream_ca: str | None = None  # PEM file of authorities trusted for providers, beside the usual ones
 
     def knows_name(self, host: str, port: int) -> bool:
@@ -47,21 +49,23 @@ class Settings:
         return host in self.names or f"{host}:{port}" in self.names
 
 
-def load(text: str) -> Settings:
-    """Read mitmvault.yaml; an empty text gives the defaults. Raises SettingsError."""
+def load(text: str, defaults: Settings | None = None) -> Settings:
+    """Read mitmvault.yaml; what it does not say stays as in `defaults`. Raises SettingsError."""
+    defaults = defaults or Settings()
     try:
         document = read_yaml(text)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     allowed = [field.name for field in fields(Settings)]
     if document is None:
-        return Settings()
+        return defaults
     if not isinstance(document, dict):
         raise SettingsError(f"the settings must be a mapping of {', '.join(allowed)}")
     for key in document:
         if key not in allowed:
             raise SettingsError(f"unknown setting {key!r}; allowed: {', '.join(allowed)}")
-    return Settings(**{key: _READERS[key](key, value) for key, value in document.items() if value is not None})
+    said = {key: _READERS[key](key, value) for key, value in document.items() if value is not None}
+    return replace(defaults, **said)
 
 
 def _unmatched(key: str, value: Any) -> str:
@@ -138,6 +142,12 @@ def _patience(key: str, value: Any) -> int:
     return value
 
 
+def _model(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise SettingsError(f"{key}: must be a model such as openai/gpt-4o")
+    return value
+
+
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{key}: must be a string")
@@ -155,5 +165,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "rate_limit": _rate,
     "public_vault": _flag,
     "models_timeout": _patience,
+    "default_model": _model,
+    "environment_keys": _flag,
     "upstream_ca": _text,
 }

@@ -1,4 +1,4 @@
-"""Find the top-level `model` of a JSON body and change its bytes, and no others.
+"""Find the top-level `model` of a JSON body and change its bytes, or add one, and touch no others.
 
 Rules: 1. Only the span of the value changes. Prompt caches and signatures depend on every other byte.
        2. A second top-level `model` or `stream`, in whatever spelling, is a refusal: two parsers could differ.
@@ -74,6 +74,21 @@ def replace(body: bytes, span: Span, model: str) -> bytes:
     before, after = members(body), members(edited)
     if bytes(after.pop("model", b"")) != value or before.pop("model", None) is None or before != after:
         raise Refusal("bad_json", "The field 'model' cannot be changed safely in this request body.")
+    return edited
+
+
+def insert(body: bytes, model: str) -> bytes:
+    """An object that has no top-level `model`, with one as its first member; every other byte stays.
+
+    Raises Refusal when the result is not the same body otherwise (rule 3), or ambiguous: `Model` is one for some.
+    """
+    before = members(body)
+    at = body.index(b"{") + 1
+    edited = body[:at] + b'"model":' + msgspec.json.encode(model) + (b"," if before else b"") + body[at:]
+    found, after = find(edited), members(edited)
+    after.pop("model", None)
+    if found is None or found.value != model or "model" in before or before != after:
+        raise Refusal("bad_json", "The field 'model' cannot be added safely to this request body.")
     return edited
 
 

@@ -4,7 +4,8 @@ Rules: 1. `provider/model` names the provider, by any of its names. It is sent t
           the id as it stands (`openrouter/auto`).
        2. Else a model that the vault names belongs to the provider that lists it; the lowest priority wins.
        3. Else the catalogue's patterns, among providers with a usable key.
-       4. There is no default: what matches nothing is refused.
+       4. Who names the model `default`, or none, gets the operator's `default_model`. Without that setting there is
+          no default: what matches nothing is refused.
        5. A text in the body's field `provider` beats all of them. It is ours, and not sent on; an object there
           (OpenRouter's) is left alone.
 """
@@ -12,10 +13,12 @@ Rules: 1. `provider/model` names the provider, by any of its names. It is sent t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from mitmvault.core import path_model
 from mitmvault.core.arrival import Arrival
+from mitmvault.core.body import Reading
 from mitmvault.core.gateway import is_usable
 from mitmvault.core.paths import first_segment, native
 from mitmvault.core.refusal import Refusal
@@ -27,6 +30,7 @@ PATHS = frozenset(
     for base in ("", "/v1")
     for tail in ("/chat/completions", "/completions", "/embeddings", "/responses", "/messages")
 )
+DEFAULT = "default"
 _LAST = 1 << 31  # the priority of a model whose priority nobody wrote down
 
 
@@ -51,8 +55,18 @@ def by_path(world: World, arrival: Arrival) -> Route | None:
     return None
 
 
+def with_default(world: World, reading: Reading | None) -> Reading | None:
+    """What a body says, with the operator's model where the client leaves it to him."""
+    model = world.settings.default_model
+    if model and reading and (reading.model == DEFAULT or reading.lacks_model):
+        return replace(reading, given=model)
+    return reading
+
+
 def by_model(world: World, asked: str | None) -> tuple[Known, str]:
     """The provider for a model, and the model as that provider calls it. Raises Refusal."""
+    if asked == DEFAULT:
+        asked = world.settings.default_model or asked
     if not asked:
         raise Refusal("missing_model", "The request body must name the model in the field 'model': provider/model.")
     for rule in (_by_name, _by_vault, _by_pattern):

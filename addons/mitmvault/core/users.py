@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import count
 
 from mitmvault.core import document
 from mitmvault.core.document import Document, DocumentError
@@ -23,7 +24,7 @@ from mitmvault.core.vault import is_expired
 MIN_TOKEN = 8
 USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*\Z")
 
-_VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
+VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}\Z")
 
 
@@ -51,11 +52,12 @@ class User:
 class Users:
     """All users that may in. `len` counts them; with none, nobody may."""
 
-    __slots__ = ("_by_digest",)
+    __slots__ = ("_by_digest", "_gone")
 
-    def __init__(self, by_digest: Mapping[str, User]) -> None:
+    def __init__(self, by_digest: Mapping[str, User], gone: Mapping[str, str] | None = None) -> None:
         # The stored digest beside the user, so that what is compared is what is stored.
         self._by_digest = {stored: (stored, user) for stored, user in by_digest.items()}
+        self._gone = dict(gone or {})  # digest -> name of those who may in no more
 
     def __len__(self) -> int:
         return len(self._by_digest)
@@ -69,9 +71,33 @@ class Users:
         stored, user = self._by_digest.get(wanted, ("", None))
         return user if hmac.compare_digest(stored, wanted) else None
 
+    def knows(self, wanted: str) -> bool:
+        """Is this the digest of any user's token, be it of one who may in no more?"""
+        return wanted in self._by_digest or wanted in self._gone
+
     def named(self, name: str) -> User | None:
         """The user of this name, if it may in."""
         return next((user for _, user in self._by_digest.values() if user.name == name), None)
+
+    def joined(self, more: Iterable[tuple[str, str]]) -> Users:
+        """These users, and more by (name, digest), without restrictions.
+
+        Who is here stays as he is: a token that is known already, be it of an expired user, is not added, and a
+        name that is taken gets a number.
+        """
+        entered = {stored: user for stored, user in self._by_digest.values()}
+        names = {user.name for user in entered.values()} | set(self._gone.values())
+        for name, stored in more:
+            if stored not in entered and not self.knows(stored):
+                free = next(name for name in _numbered(name) if name not in names)
+                entered[stored] = User(free, None, None)
+                names.add(free)
+        return Users(entered, self._gone)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))
 
 
 def digest(token: str) -> str:
@@ -99,7 +125,7 @@ def checked(raw: Document) -> Users:
         user = User(name, _providers(entry["providers"]), _names(entry["models"]))
         if not is_expired(entry["type"].text("")):
             entered[stored] = user
-    return Users(entered)
+    return Users(entered, {stored: name for stored, name in seen.items() if stored not in entered})
 
 
 def load_document(plain: bytes) -> Document:
@@ -137,7 +163,7 @@ def _digest_of(entry: Field) -> str:
     if key.value is None:
         return sha256.text().lower() if _DIGEST.match(sha256.text()) else sha256.fail("must be 64 hex digits")
     token = key.name()
-    if not _VISIBLE.match(token):
+    if not VISIBLE.match(token):
         key.fail("must be visible ASCII characters, without blanks")
     if len(token) < MIN_TOKEN:
         key.fail(f"must have at least {MIN_TOKEN} characters")

@@ -22,7 +22,7 @@ PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 GATEWAY_MODES = ("auto", "compat", "native", "rest", "universal")
 
 # Visible ASCII; blanks inside, not at the ends.
-_HEADER_SAFE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z")
+HEADER_SAFE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z")
 
 
 class VaultError(DocumentError):
@@ -169,7 +169,7 @@ def _model(field: Field) -> Model:
 
 def _secret(field: Field) -> Secret:
     value = field.name()
-    if not _HEADER_SAFE.match(value):
+    if not HEADER_SAFE.match(value):
         field.fail("must be visible ASCII characters, without blanks at its ends")
     return Secret(value)
 

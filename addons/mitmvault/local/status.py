@@ -7,6 +7,7 @@ Rules: 1. Health is answered whatever token comes with it: a monitor with an old
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from mitmvault import __version__
@@ -27,6 +28,13 @@ def root(asked: Asked) -> Answer:
 def health(asked: Asked) -> Answer:
     """GET /health"""
     return json_answer(_STATUS | _for_users(asked))
+
+
+def ping(asked: Asked) -> Answer:
+    """GET /ping, for users (reference system 002)"""
+    body = b"Pong"
+    headers = (("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(body))))
+    return Answer(HTTPStatus.OK, (*headers, ("cache-control", "no-store")), body)
 
 
 def _for_users(asked: Asked) -> dict[str, Any]:
