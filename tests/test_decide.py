@@ -315,6 +315,26 @@ def test_two_models_in_the_query_are_ambiguous(query):
     assert isinstance(decide(WORLD, came), Refusal)
 
 
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("api-version=1&deployment=cheap", None),
+        ("model=cheap", None),
+        ("deployment=dear", "model_not_allowed"),
+        ("deployment=cheap&model=dear", "duplicate_field"),
+        ("model=cheap&d%65ployment=dear", "duplicate_field"),
+    ],
+)
+def test_azures_realtime_names_the_model_deployment(query, reason):
+    azure = {"azure-openai": {"endpoint": "https://res.openai.azure.com", "keys": [{"key": "made-up-azure-1"}]}}
+    came = arrival(f"/azure/openai/realtime?{query}", bearer("dave"), *WS, method="GET")
+    found = decide(world(azure), came)
+    assert getattr(found, "reason", None) == reason, found
+    # What Azure obeys, others do not know: there it names nothing.
+    elsewhere = decide(WORLD, arrival("/openai/v1/realtime?deployment=cheap", bearer("dave"), *WS, method="GET"))
+    assert isinstance(elsewhere, Refusal) and elsewhere.reason == "model_not_allowed"
+
+
 @pytest.mark.parametrize("char", ["\r\n", "\n", "\x00", "\x7f"])
 def test_control_characters_in_the_query(char):
     assert decide(WORLD, arrival(f"/openai/v1/x?a={char}b", ALICE), b"").reason == "bad_path"

@@ -224,3 +224,44 @@ def test_without_a_token_a_gateway_still_bills_nobody():
     )
     assert isinstance(permit, Permit) and ("cf-aig-no-wholesale", "true") in permit.headers
     assert [credential.header for credential in permit.credentials()] == ["authorization"]
+
+
+# --- Azure: Cloudflare knows its deployments, and nothing else of it ---
+
+AZURE = {"endpoint": "https://res.openai.azure.com"}
+DEPLOYED = "/openai/deployments/my-gpt/chat/completions"
+
+
+@pytest.mark.parametrize("mode", ["auto", "native", "universal"])
+def test_a_deployment_behind_the_gateway(mode):
+    found = target("azure-openai", DEPLOYED, gatewayMode=mode, gatewayEndpoint=COMPAT, **AZURE)
+    assert found.mode == ("native" if mode == "auto" else mode) and not found.prefixes_model
+    at = f"{found.slug}/{found.endpoint}" if mode == "universal" else found.path.removeprefix("/v1/acct/main/")
+    assert at == "azure-openai/res/my-gpt/chat/completions"
+
+
+@pytest.mark.parametrize("mode", ["auto", "native", "universal"])
+@pytest.mark.parametrize("path", [CHAT, "/openai/v1/responses", "/openai/models", "/dear/chat/completions",
+                                  "/openai/dear/chat/completions", "/openai/%64eployments/dear/chat/completions"])  # fmt: skip
+def test_what_would_be_taken_for_a_deployment_is_refused(mode, path):
+    with pytest.raises(Refusal, match="begin with /openai/deployments/") as caught:
+        target("azure-openai", path, gatewayMode=mode, gatewayEndpoint=COMPAT, **AZURE)
+    assert caught.value.reason == "gateway_mode"
+
+
+@pytest.mark.parametrize(("mode", "address"), [("compat", COMPAT), ("rest", REST), ("auto", REST)])
+def test_a_mode_that_cloudflare_does_not_offer_for_it(mode, address):
+    with pytest.raises(Refusal, match="gatewayMode native") as caught:
+        target("azure-openai", DEPLOYED, gatewayMode=mode, gatewayEndpoint=address, **AZURE)
+    assert caught.value.reason == "provider_not_configured"
+
+
+def test_a_clients_own_project_does_not_reach_the_gateway():
+    path = "/v1/projects/theirs/locations/moon/publishers/google/models/g:generateContent"
+    for mode in ("native", "universal"):
+        with pytest.raises(Refusal, match="no endpoint"):
+            target("google-vertex-ai", path, gatewayMode=mode, gatewayEndpoint=COMPAT)
+    with pytest.raises(Refusal, match="no endpoint"):
+        ambient("google-vertex-ai", path)
+    with pytest.raises(Refusal, match="no endpoint"):
+        ambient("azure-openai", DEPLOYED)

@@ -71,6 +71,9 @@ class Gateway:
     drop: str = ""  # what is left out of the path there: Workers AI's /run, Azure's /deployments
     compat: str = ""  # the prefix of its models at the compat endpoint, where that is not the slug
     author: str = ""  # the same at Cloudflare's REST API
+    native_only: bool = (
+        False  # Cloudflare offers neither compat nor REST for it, and of its paths those of `drop` alone
+    )
 
     @property
     def prefix(self) -> str:
@@ -97,6 +100,7 @@ class Spec:
     auth: tuple[Auth, ...] = (Auth("bearer"),)
     errors: tuple[Dialect, ...] = (Dialect("openai"),)
     model_in_path: tuple[str, ...] = ()  # e.g. /models/{model}: with what follows the model (see core.path_model)
+    model_in_query: tuple[str, ...] = ("model",)  # what names the model in the query of a WebSocket handshake
     models: tuple[str, ...] = ()  # patterns of its models' ids, for requests that name no provider; lower case
     list: ModelList | None = USUAL  # where it says itself which models it has; None: nowhere
     gateway: Gateway | None = None
@@ -348,12 +352,13 @@ _READERS: dict[type, dict[str, Reader]] = {
     Auth: {"scheme": _one_of(SCHEMES), "when": _text},
     Dialect: {"shape": _one_of(DIALECTS), "when": _text},
     Gateway: {"slug": _name, "keep_base": _flag, "labels": _count, "drop": _path, "compat": _prefix,
-              "author": _author},
+              "author": _author, "native_only": _flag},
     ModelList: {"path": _query_path, "items": _text, "id": _text, "strip": _text, "headers": _headers},
     Spec: {
         "name": _text, "aliases": _list(_name), "hosts": _list(_host), "endpoint": _endpoint, "base_path": _path,
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),
         "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _list(_model_path),
+        "model_in_query": _list(_name),
         "models": _list(_text), "gateway": _shaped(Gateway, "slug"), "list": _model_list,
         "env": _list(_variable), "confined": _flag, "embedded": _flag,
     },

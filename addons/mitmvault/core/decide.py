@@ -128,7 +128,7 @@ def _settle(
     entry, target = admission.known.entry, admission.target
     assert entry
     # Where the path names the model, the provider obeys the path: a field of that name in the body is not it.
-    asked = named or admission.path_model or (reading.model if reading else None) or _model_in_query(arrival)
+    asked = named or admission.path_model or (reading.model if reading else None) or _model_in_query(arrival, admission)
     if arrival.method not in BODILESS or arrival.websocket:
         check_model(admission.user, entry, asked, target.prefix)
     model, edited = (ModelEdit(asked, asked) if asked else None), None
@@ -217,12 +217,13 @@ def _renamed(admission: Admission, model: str) -> Target:
     return replace(admission.target, path=found.renamed(model) + mark + query)
 
 
-def _model_in_query(arrival: Arrival) -> str | None:
-    """The model of a WebSocket handshake: wss://…/realtime?model=…"""
+def _model_in_query(arrival: Arrival, admission: Admission) -> str | None:
+    """The model of a WebSocket handshake: wss://…/realtime?model=…, at Azure ?deployment=…"""
     if not arrival.websocket:
         return None
     pairs = [pair.partition("=") for pair in arrival.target.partition("?")[2].split("&")]
-    models = [unquote(value) for name, _, value in pairs if unquote(name) == "model"]
+    names = admission.known.spec.model_in_query
+    models = [unquote(value) for name, _, value in pairs if unquote(name) in names]
     if len(models) > 1:
-        raise Refusal("duplicate_field", "The query has more than one 'model'; send exactly one.")
+        raise Refusal("duplicate_field", f"The query has more than one {' or '.join(names)}; send exactly one.")
     return models[0] if models else None

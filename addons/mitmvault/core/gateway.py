@@ -103,7 +103,10 @@ def door(world: World, known: Known) -> Door | None:
                           "gatewayEndpoint in the vault.")  # fmt: skip
         return _ambient(world, known)
     form, chosen = _form(entry.gateway_endpoint), entry.gateway_mode != "auto"
-    modes = (entry.gateway_mode,) if chosen else AUTO[form]
+    modes = _offered(known, (entry.gateway_mode,) if chosen else AUTO[form])
+    if not modes:
+        raise Refusal("provider_not_configured", f"Cloudflare does not offer {known.name} in its compat and REST form; "
+                      f"set gatewayMode native, and a gatewayEndpoint such as {_AT_GATEWAY}.")  # fmt: skip
     if chosen and form not in FITTING[entry.gateway_mode]:
         wanted = _AT_REST if entry.gateway_mode == "rest" else _AT_GATEWAY
         raise Refusal("provider_not_configured", f"gatewayMode {entry.gateway_mode} of {known.name} needs a "
@@ -135,7 +138,13 @@ def _ambient(world: World, known: Known) -> Door | None:
     if entry is None or entry.endpoint:
         return None
     url = f"{ORIGIN}/v1/{world.account}/{world.gateway_name}"
-    return Door(url, endpoint_path(url), world.gateway_token or entry.gateway_key, AUTO["bare"], chosen=False)
+    return Door(url, endpoint_path(url), world.gateway_token or entry.gateway_key, _offered(known, AUTO["bare"]), False)
+
+
+def _offered(known: Known, modes: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the modes that Cloudflare has for the provider."""
+    native_only = known.spec.gateway is not None and known.spec.gateway.native_only
+    return tuple(mode for mode in modes if not (native_only and mode in ("compat", "rest")))
 
 
 def serves_without_key(world: World, known: Known) -> bool:
@@ -169,11 +178,18 @@ def behind_slug(world: World, known: Known, path: Native) -> str:
     gateway = known.spec.gateway
     if gateway is None:
         return path.path
+    if "*" in (path.base or ""):  # whose project, nobody says: not the client
+        raise Refusal("provider_not_configured", f"Provider {known.name} has no endpoint; set it in the vault.")
     rest, base = path.path, known.spec.base_path
     if not gateway.keep_base and rest.startswith(base + "/"):
         rest = rest.removeprefix(base)
     if gateway.drop and rest.startswith(gateway.drop + "/"):
         rest = rest.removeprefix(gateway.drop)
+    elif gateway.native_only:
+        # Anything else would be taken for the name of a deployment, unseen by whoever compares models with a scope.
+        served = f"{base}{gateway.drop}/"
+        raise Refusal("gateway_mode", f"Behind the gateway, only paths of {known.name} that begin with {served} are "
+                      "served.")  # fmt: skip
     elif gateway.drop and known.spec.model_in_path and rest[:2] in ("/@", "/%"):
         # What is dropped names the place of the model: without it, nobody would compare it with the user's scope.
         raise Refusal("bad_path", f"Write the model of {known.name} behind {gateway.drop}/.")
