@@ -125,6 +125,7 @@ class Driven:
 
     def _dial(self, command: commands.OpenConnection) -> events.Event:
         error = self.dial_error.pop(0) if isinstance(self.dial_error, list) else self.dial_error
+        command.connection.error = error
         if error is None:
             command.connection.state, command.connection.timestamp_tcp_setup = ConnectionState.OPEN, 1.0
             self.upstreams.append(Upstream(command.connection))

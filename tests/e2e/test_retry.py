@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -249,6 +250,20 @@ def test_http2_clients(proxy: RunningProxy, provider: FakeProvider) -> None:
             reply = client.request()
             assert (reply.status, reply.headers["x-mitmvault-attempts"]) == (200, "2"), reply
             assert sorted(used(provider, 2)) == TWO
+
+
+def test_many_streams_of_one_http2_client(proxy: RunningProxy, provider: FakeProvider) -> None:
+    provider.next(429, when=with_key(KEYS[0]), times=None)
+    urls = [f"https://api.openai.com/v1/files/f-{number}" for number in range(20)]
+    done = subprocess.run(
+        ["curl", "-sS", "--http2", "--parallel", "-x", proxy.url, "--cacert", proxy.ca, "-H",
+         f"Authorization: Bearer {TOKEN}", "-w", "%{http_version} %{response_code} %header{x-mitmvault-attempts};",
+         *[part for url in urls for part in ("-o", "/dev/null", url)]],
+        capture_output=True, timeout=30, text=True,
+    )  # fmt: skip
+    assert Counter(done.stdout.split(";")) == {"2 200 2": 10, "2 200 ": 10, "": 1}, done
+    counts = Counter(request.header("authorization") for request in provider.wait_for(30))
+    assert counts == {TWO[0]: 10, TWO[1]: 20}
 
 
 def test_in_a_tunnel_after_a_wait(proxy: RunningProxy, provider: FakeProvider) -> None:
