@@ -64,6 +64,30 @@ def test_what_would_be_the_same_again_is_final(status):
     assert course(expand((step(3),), 2), status) == []
 
 
+def listed(*steps: Permit) -> tuple[Permit, ...]:
+    """The steps of a client's own list."""
+    return tuple(dataclasses.replace(permit, step=number) for number, permit in enumerate(steps))
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 422, 429, 500, 501, 503, 599, None])
+def test_a_clients_next_step_is_tried_after_any_failure(status):
+    for plan in (listed(step(), step(1, "openai"), step(1, "gemini")), listed(step(1), step(1, "openai"), step(1))):
+        found = course(plan, status, status)
+        assert found[0] == (1, 0.0)
+        assert found[1:] == ([] if status in (401, 402) and plan[2].provider == "groq" else [(2, 0.0)])
+
+
+@pytest.mark.parametrize("status", [100, 200, 204, 302, 399])
+def test_a_clients_next_step_is_not_tried_after_an_answer(status):
+    assert course(listed(step(), step(1, "openai")), status) == []
+
+
+def test_a_steps_own_keys_come_before_the_next_step():
+    plan = expand(listed(step(2), step(1, "openai")), 1)
+    assert course(plan, 429, 429) == [(1, 0.0), (2, 0.0)]
+    assert course(plan, 400) == [(2, 0.0)]  # another key would be told the same
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 529, None])
 def test_the_same_key_is_tried_after_a_doubling_wait(status):
     waits = [wait for _, wait in course(expand((step(1),), 10), *[status] * 11)]

@@ -53,6 +53,26 @@ def test_an_unchanged_model_and_a_single_key() -> None:
     assert steps["target"] == "mode direct: the vault sets no gatewayEndpoint"
 
 
+def test_keys_in_the_body_and_further_steps() -> None:
+    steps = [{"provider": name, "query": {"model": "m"}} for name in ("groq", "openai")]
+    came, body = arrival("/", bearer(), JSON, ("cf-aig-metadata", "x")), json.dumps(steps).encode()
+    found = explain(through_gateway(), came, body)
+    assert [text for name, text in found.steps if name == "key"] == [
+        "in the body: Bearer [groq #1 …0001]", "in the body: Bearer [openai #1 …0001]"]  # fmt: skip
+    assert found.facts["keys"] == ["groq #1 …0001", "openai #1 …0001"]
+    assert dict(found.steps)["removed"] == "authorization"
+    found = explain(world(), came, body)
+    assert dict(found.steps)["else"] == "openai, by step 1: api.openai.com/v1/chat/completions"
+    assert dict(found.steps)["removed"] == "authorization, cf-aig-metadata"
+
+
+def test_no_key_at_all() -> None:
+    rest = {"groq": {"gatewayEndpoint": "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1"}}
+    steps = dict(explain(world(rest, gateway=True), arrival(CHAT, bearer(), JSON), chat("m")).steps)
+    assert steps["gateway"] == "authorization: Bearer [gateway …0001]" and "key" not in steps
+    assert steps["target"].startswith("mode rest: ")
+
+
 def test_a_refusal() -> None:
     found = explain(world(), arrival("/mistral/v1/chat/completions", bearer(), JSON), chat())
     assert (found.reason, found.status, found.facts["reason"]) == ("no_usable_key", 503, "no_usable_key")

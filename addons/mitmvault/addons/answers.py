@@ -37,7 +37,11 @@ class Answers:
             return
         try:
             echo.mask_head(flow.request, response)
-            if permit.target.mode != "direct" and _STEP.match(step := response.headers.get("cf-aig-step", "")):
+            if permit.step is not None:
+                response.headers["cf-aig-step"] = str(permit.step)
+            if (permit.target.mode != "direct" or permit.step is not None) and _STEP.match(
+                step := response.headers.get("cf-aig-step", "")
+            ):
                 flow.comment += f" · step {step}"
             if _leads_away(permit, response):
                 text = f"{permit.provider} answered with a redirect to another host, which mitmvault does not follow."

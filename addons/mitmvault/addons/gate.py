@@ -37,7 +37,7 @@ from mitmvault.core.place import is_own
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.session import session_of
 from mitmvault.core.universal import in_turn
-from mitmvault.core.verdict import Admission, Permit, Undecided
+from mitmvault.core.verdict import Admission, Permit, Several, Undecided
 from mitmvault.core.world import World
 from mitmvault.wire import dial, permits
 from mitmvault.wire.stream import BodyPolicy, response_of, set_body_policy
@@ -51,7 +51,7 @@ class Pending:
 
     world: World
     arrival: Arrival
-    admission: Admission | Undecided | Found
+    admission: Admission | Undecided | Several | Found
 
 
 class Gate:
@@ -150,7 +150,7 @@ class Gate:
         refuse(flow, Refusal("body_too_large", text, pending.admission.dialect))
 
     def _settle(
-        self, flow: http.HTTPFlow, pending: Pending, admission: Admission | Undecided, body: bytes | None
+        self, flow: http.HTTPFlow, pending: Pending, admission: Admission | Undecided | Several, body: bytes | None
     ) -> None:
         verdict = settle(pending.world, pending.arrival, admission, body)
         if isinstance(verdict, Refusal):
@@ -158,7 +158,8 @@ class Gate:
         else:
             again = body is not None and not pending.arrival.websocket  # else there is nothing to send a second time
             retry = pending.world.settings.retry if again else 0
-            plan = expand((in_turn(verdict, self.rotation.order),), retry)
+            steps = tuple(in_turn(permit, self.rotation.order) for permit in (verdict, *verdict.others))
+            plan = expand(steps, retry)
             Plan(flow, plan, lambda permit: grant(flow, pending.arrival, permit)).start()
 
 

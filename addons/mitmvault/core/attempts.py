@@ -5,7 +5,9 @@ Rules: 1. Every attempt is a permit of its own, complete with target, key and bo
           A key that was rejected (401, 402) is not used again for the same request.
        3. The same key is tried again only where waiting helps, and after a wait: as long as the provider asks for, but
           a longer one than `LONGEST_WAIT` is for the client to wait; else a quarter of a second, doubled every time.
-       4. Everything else is the provider's answer to the client: 400, 403, 404, 422 would be the same again.
+       4. A client's own step (`Permit.step`) has failed with any status from 400 on, as at Cloudflare's universal
+          endpoint: what a next attempt cannot cure, the next step may.
+       5. Everything else is the provider's answer to the client: 400, 403, 404, 422 would be the same again.
 
 Sources: RFC 9110 sections 10.2.3 and 15.5 for Retry-After and statuses; 529 is Anthropic's "overloaded"; the header
 retry-after-ms and the statuses are those that the SDKs of OpenAI and Anthropic obey.
@@ -58,15 +60,18 @@ def expand(steps: tuple[Permit, ...], retry: int) -> tuple[Permit, ...]:
 def following(plan: tuple[Permit, ...], made: tuple[Attempt, ...]) -> tuple[int, float] | None:
     """The index of the next permit, and the seconds to wait for it. None: the last attempt's outcome is final."""
     last = made[-1]
-    if last.failure.status not in REJECTED_KEY | BUSY:
+    again, step = last.failure.status in REJECTED_KEY | BUSY, plan[last.index].step
+    failed = again or (step is not None and last.failure.status is not None and last.failure.status >= 400)
+    if not failed:
         return None
     tried = Counter(_what(plan[attempt.index]) for attempt in made)
     rejected = {_key(plan[attempt.index]) for attempt in made if attempt.failure.status in REJECTED_KEY}
     for index in range(last.index + 1, len(plan)):
-        if _key(plan[index]) in rejected:
+        other = plan[index].step != step
+        if _key(plan[index]) in rejected or not (again or other):
             continue
         times = tried[_what(plan[index])]
-        if not times:
+        if other or not times:
             return index, 0.0
         wait = _wait(last.failure, times)
         if last.failure.status in BUSY and wait <= LONGEST_WAIT:

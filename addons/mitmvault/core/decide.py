@@ -8,30 +8,22 @@ Rules: 1. Is it well formed, is it for us, who, where, what: nothing is said abo
 
 from __future__ import annotations
 
-from dataclasses import replace
-from urllib.parse import unquote
-
 from mitmvault.core import body as bodies
-from mitmvault.core import form, path_model, universal
+from mitmvault.core import form, steps
 from mitmvault.core.arrival import Arrival
-from mitmvault.core.catalogue import Auth, Spec
-from mitmvault.core.credentials import candidates, stripped_target
-from mitmvault.core.gateway import serves_without_key
+from mitmvault.core.catalogue import Spec
+from mitmvault.core.credentials import candidates
 from mitmvault.core.hostnames import normal, of_url_or_host
 from mitmvault.core.paths import checked, first_segment, native, openai_door
+from mitmvault.core.permitting import destined, permitted, read
 from mitmvault.core.place import one_user, place
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import Route, route
-from mitmvault.core.scope import check_model, check_provider
-from mitmvault.core.target import choose
 from mitmvault.core.unified import by_model, by_path, by_provider, is_unified, with_default
 from mitmvault.core.users import User
-from mitmvault.core.vault import Key
-from mitmvault.core.verdict import Admission, ModelEdit, Permit, Target, Undecided
+from mitmvault.core.verdict import Admission, Permit, Several, Undecided
 from mitmvault.core.world import Known, World
 
-BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
-_COMPAT_AUTH = Auth("bearer")
 _UNROUTED = Spec(id="?")
 
 
@@ -41,7 +33,7 @@ def decide(world: World, arrival: Arrival, body: bytes = b"") -> Permit | Refusa
     return admission if isinstance(admission, Refusal) else settle(world, arrival, admission, body)
 
 
-def admit(world: World, arrival: Arrival) -> Admission | Undecided | Refusal:
+def admit(world: World, arrival: Arrival) -> Admission | Undecided | Several | Refusal:
     """Decide on the head of a request."""
     try:
         return _admit(world, arrival)
@@ -49,17 +41,21 @@ def admit(world: World, arrival: Arrival) -> Admission | Undecided | Refusal:
         return refusal.speaking(dialect(world, arrival))
 
 
-def settle(world: World, arrival: Arrival, admission: Admission | Undecided, body: bytes | None) -> Permit | Refusal:
+def settle(
+    world: World, arrival: Arrival, admission: Admission | Undecided | Several, body: bytes | None
+) -> Permit | Refusal:
     """Decide on the body of an admitted request; None stands for a body that is sent on unread."""
     try:
-        reading = _reading(world, arrival, admission.needs_body, body)
+        if isinstance(admission, Several):
+            return steps.permit(world, arrival, admission.user, body or b"")
+        reading = read(world, arrival, admission.needs_body, body)
         if isinstance(admission, Admission):
-            return _settle(arrival, admission, reading, None, world.settings.body_limit)
+            return permitted(arrival, admission, reading, None, world.settings.body_limit)
         reading, known, named, rule = _chosen(world, reading)
         path = native(known.spec, arrival.target.partition("?")[0], lenient=True)
         found = Route(known, rule, openai_door(known.spec, path))
-        destined = _destined(world, arrival, admission.user, found)
-        return _settle(arrival, destined, reading, named, world.settings.body_limit)
+        admitted = destined(world, arrival, admission.user, found)
+        return permitted(arrival, admitted, reading, named, world.settings.body_limit)
     except Refusal as refusal:
         return refusal.speaking(admission.dialect)
 
@@ -82,16 +78,18 @@ def dialect(world: World, arrival: Arrival) -> str:
     return (known.spec if known else _UNROUTED).shape_for(path)
 
 
-def _admit(world: World, arrival: Arrival) -> Admission | Undecided:
+def _admit(world: World, arrival: Arrival) -> Admission | Undecided | Several:
     form.check(arrival)
     path = checked(arrival.target.partition("?")[0])
     at = place(world, arrival)
     user = authenticate(world, arrival)
+    if at is None and steps.is_asked(arrival):
+        return Several(user)
     if at is None and is_unified(world, arrival):
         return Undecided(user, "anthropic" if path.endswith("/messages") else "openai")
     if at is None and (found := by_path(world, arrival)):
-        return _destined(world, arrival, user, found)
-    return _destined(world, arrival, user, route(world, arrival, at))
+        return destined(world, arrival, user, found)
+    return destined(world, arrival, user, route(world, arrival, at))
 
 
 def _chosen(world: World, reading: bodies.Reading | None) -> tuple[bodies.Reading | None, Known, str, str]:
@@ -101,129 +99,3 @@ def _chosen(world: World, reading: bodies.Reading | None) -> tuple[bodies.Readin
         return left, *by_provider(world, name, left.model), "field 'provider'"
     reading = with_default(world, reading)
     return reading, *by_model(world, reading.model if reading else None), "model"
-
-
-def _destined(world: World, arrival: Arrival, user: User, found: Route) -> Admission:
-    """Where an authenticated request goes on its route. Raises Refusal."""
-    check_provider(user, found.known)
-    if found.known.spec.confined and found.native.base is None:
-        shape = found.known.spec.own_bases[0]
-        raise Refusal("bad_path", f"Of {found.known.name}, only paths that begin with {shape}/ are served.")
-    _keys(world, found.known)
-    _, mark, query = stripped_target(arrival.target).partition("?")
-    target = choose(world, found.known, found.native, mark + query, arrival.method)
-    in_path = path_model.find(found.known.spec.model_in_path, found.native.path)
-    needs_body = target.wraps_body or ((target.prefixes_model or user.models is not None) and in_path is None)
-    model = in_path.value if in_path else None
-    return Admission(user, found.known, found.rule, target, model, needs_body and arrival.method not in BODILESS)
-
-
-def _settle(
-    arrival: Arrival, admission: Admission, reading: bodies.Reading | None, named: str | None, limit: int
-) -> Permit:
-    """The permit. `named` is the model as the provider calls it, where the client wrote `provider/model`.
-
-    `limit` is that of the vault's operator for a body, in bytes.
-    """
-    entry, target = admission.known.entry, admission.target
-    assert entry
-    # Where the path names the model, the provider obeys the path: a field of that name in the body is not it.
-    asked = named or admission.path_model or (reading.model if reading else None) or _model_in_query(arrival, admission)
-    if arrival.method not in BODILESS or arrival.websocket:
-        check_model(admission.user, entry, asked, target.prefix)
-    model, edited = (ModelEdit(asked, asked) if asked else None), None
-    if target.prefixes_model and admission.path_model:
-        model = ModelEdit(admission.path_model, bodies.prefixed(entry, admission.path_model, target.prefix))
-        target = _renamed(admission, model.sent)
-    elif target.prefixes_model and arrival.method not in BODILESS:
-        model = bodies.edit(entry, reading, target.prefix, named)
-    elif named and reading and reading.model:
-        model = ModelEdit(reading.model, named)
-    changed = reading and model and (reading.shortened or reading.given or model.sent != model.asked)
-    if reading and model and changed and not admission.path_model:
-        edited = reading.written(model.sent)
-    auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
-    permit = Permit(
-        user=admission.user.name,
-        provider=admission.known.name,
-        rule=admission.rule,
-        target=target,
-        headers=_headers(arrival, admission, edited, reading),
-        keys=usable_keys(admission.known) if target.sends_key else (),
-        key_header=auth.header,
-        key_template=auth.template,
-        model=model,
-        body=edited,
-        dialect=admission.dialect,
-    )
-    if not target.wraps_body:
-        return permit
-    plain = reading.plain if reading else None
-    if reading and named and reading.model:
-        plain = reading.with_model(named)
-    return universal.wrapping(permit, arrival, plain, limit)
-
-
-def _reading(world: World, arrival: Arrival, needed: bool, body: bytes | None) -> bodies.Reading | None:
-    assert body is not None or not needed
-    if not body:
-        return None
-    try:
-        return bodies.read(arrival, body, max(world.settings.body_limit, len(body)))
-    except Refusal as refusal:
-        unread = refusal.reason == "unsupported_encoding" or "multipart/" in arrival.value("content-type").lower()
-        if unread and not needed:
-            return None  # we could not, and need not
-        raise
-
-
-def _headers(
-    arrival: Arrival, admission: Admission, edited: bytes | None, reading: bodies.Reading | None
-) -> tuple[tuple[str, str], ...]:
-    headers: list[tuple[str, str]] = []
-    target, entry = admission.target, admission.known.entry
-    if target.mode != "direct" and target.sends_key and not arrival.value("cf-aig-no-wholesale"):
-        # Without it, a key that the gateway does not recognise falls through to Cloudflare credits, which cost money.
-        # Where no key is sent, the operator wants just that, or has stored a key at Cloudflare.
-        headers.append(("cf-aig-no-wholesale", "true"))
-    if target.mode == "rest" and entry and entry.gateway_id:
-        headers.append(("cf-aig-gateway-id", entry.gateway_id))
-    if edited is not None and not arrival.value("transfer-encoding"):
-        headers.append(("content-length", str(len(edited))))
-    if reading and reading.sniffed:
-        headers.append(bodies.JSON_TYPE)
-    return tuple(headers)
-
-
-def _keys(world: World, known: Known) -> tuple[Key, ...]:
-    return () if serves_without_key(world, known) else usable_keys(known)
-
-
-def usable_keys(known: Known) -> tuple[Key, ...]:
-    """The provider's keys that are not expired. Raises Refusal when there is none."""
-    keys = tuple(key for key in known.entry.keys if key.usable) if known.entry else ()
-    if keys:
-        return keys
-    have = len(known.entry.keys) if known.entry else 0
-    text = f"all {have} keys are expired" if have else "the vault has no key for it"
-    raise Refusal("no_usable_key", f"Provider {known.name} has no usable key: {text}.")
-
-
-def _renamed(admission: Admission, model: str) -> Target:
-    """The target with another model in its path."""
-    path, mark, query = admission.target.path.partition("?")
-    found = path_model.find(admission.known.spec.model_in_path, path)
-    assert found
-    return replace(admission.target, path=found.renamed(model) + mark + query)
-
-
-def _model_in_query(arrival: Arrival, admission: Admission) -> str | None:
-    """The model of a WebSocket handshake: wss://…/realtime?model=…, at Azure ?deployment=…"""
-    if not arrival.websocket:
-        return None
-    pairs = [pair.partition("=") for pair in arrival.target.partition("?")[2].split("&")]
-    names = admission.known.spec.model_in_query
-    models = [unquote(value) for name, _, value in pairs if unquote(name) in names]
-    if len(models) > 1:
-        raise Refusal("duplicate_field", f"The query has more than one {' or '.join(names)}; send exactly one.")
-    return models[0] if models else None

@@ -14,6 +14,7 @@ from mitmvault.core.credentials import stripped_headers, stripped_target
 from mitmvault.core.decide import decide
 from mitmvault.core.place import Passage, tunnel
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.universal import in_turn
 from mitmvault.core.verdict import Permit
 from mitmvault.core.world import World
 
@@ -47,6 +48,8 @@ def explain(world: World, arrival: Arrival, body: bytes = b"", connect: Arrival 
             return Explanation((way, ("tunnel", text)), facts={"tunnel": "unread"})
         arrival = replace(arrival, vouched=arrival.vouched or opened.user)
     verdict = decide(world, arrival, body)
+    if isinstance(verdict, Permit):
+        verdict = in_turn(verdict, lambda _, keys: keys)  # whose turn it is, only the running proxy knows
     way = ("way in", WAYS[arrival.way])
     if isinstance(verdict, Refusal):
         return _refused(verdict, way)
@@ -60,8 +63,8 @@ def explain(world: World, arrival: Arrival, body: bytes = b"", connect: Arrival 
         "method": arrival.method,
         "url": f"{verdict.target.scheme}://{verdict.target.authority}{verdict.target.path}",
         "model": {"asked": verdict.model.asked, "sent": verdict.model.sent} if verdict.model else None,
-        "keys": [key.label for key in verdict.keys],
-        "removed": sorted(set(_removed(arrival))),
+        "keys": [key.label for key in verdict.keys] or [slot.credential.label for slot in verdict.slots],
+        "removed": sorted(set(_removed(arrival, verdict))),
     }
     return Explanation(steps, facts=facts)
 
@@ -85,15 +88,19 @@ def _permitted(arrival: Arrival, permit: Permit) -> Iterator[tuple[str, str]]:
     for credential in permit.credentials():
         gateway = credential.secret is target.gateway_token
         yield "gateway" if gateway else "key", f"{credential.header}: {credential.shown}{'' if gateway else more}"
-    if removed := sorted(set(_removed(arrival))):
+    for slot in permit.slots:
+        yield "key", f"in the body: {slot.credential.shown}"
+    if removed := sorted(set(_removed(arrival, permit))):
         yield "removed", ", ".join(removed)
     if permit.headers:
         yield "set", ", ".join(f"{name}: {value}" for name, value in permit.headers)
+    for other in permit.others:
+        yield "else", f"{other.provider}, by {other.rule}: {other.target.authority}{other.target.path}"
 
 
-def _removed(arrival: Arrival) -> Iterator[str]:
+def _removed(arrival: Arrival, permit: Permit) -> Iterator[str]:
     """What of the request does not reach the provider, by name."""
-    kept = stripped_headers(arrival.headers, arrival.websocket)
+    kept = stripped_headers(arrival.headers, arrival.websocket, permit.target.mode != "direct")
     names = {name.lower() for name, _ in kept}
     yield from (name.lower() for name, _ in arrival.headers if name.lower() not in names | {"host"})
     if stripped_target(arrival.target) != arrival.target:

@@ -27,8 +27,9 @@ CHAT = "/chat/completions"
 COMPAT = "/compat"
 REST_TAILS = (CHAT, "/responses", "/messages")
 ORIGIN = "https://gateway.ai.cloudflare.com"
-_HOST = "gateway.ai.cloudflare.com"
+_HOST = ORIGIN.removeprefix("https://")
 _REST = re.compile(r"/client/v4/accounts/[^/]+/ai/v1\Z")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\]")
 _BARE = re.compile(r"/v1/[^/]+/[^/]+\Z")
 
 # What the address looks like -> the modes that `auto` tries, in this order.
@@ -88,8 +89,17 @@ class Door:
         text = f"{self.why(mode)}. It serves {SERVES[mode][0]}, not {asked}; {other} does."
         raise Refusal("gateway_mode", text)
 
+    @property
+    def address(self) -> tuple[str, str, Secret | None] | None:
+        """What tells one gateway's universal endpoint from another's; None where there is none."""
+        parts = urlsplit(self.url)
+        shares = set(self.modes) <= {"compat", "native", "universal"}
+        return (f"{parts.scheme}://{parts.netloc}".lower(), self.base, self.token) if shares else None
+
     def why(self, mode: str) -> str:
         """The mode and its reason, as one clause."""
+        if mode not in self.modes:
+            return f"mode {mode}: the client asks for several steps"
         reason = f"the vault sets gatewayMode {mode}" if self.chosen else _WHY_AUTO[mode]
         return f"mode {mode}: {reason}"
 
@@ -200,6 +210,13 @@ def behind_slug(world: World, known: Known, path: Native) -> str:
     return "".join("/" + label for label in labels) + rest
 
 
+def relative(endpoint: str) -> str:
+    """A path in an element of a universal request. Raises Refusal where a URL parser could take it for another host."""
+    if _ABSOLUTE.match(endpoint):
+        raise Refusal("bad_path", "At the universal endpoint, a path must not begin with a slash or like a URL.")
+    return endpoint
+
+
 def slug(known: Known, mode: str, path: Native) -> str:
     """The provider's name in a path at the gateway. Raises Refusal when nobody gave it one."""
     assert known.entry
@@ -213,14 +230,19 @@ def slug(known: Known, mode: str, path: Native) -> str:
 def model_prefix(known: Known, mode: str) -> str | None:
     """What stands before a model's id in this mode; None where models are sent as they are. Raises Refusal."""
     assert known.entry
-    found, gateway = known.entry.gateway_model_prefix, known.spec.gateway
+    own, gateway = known.entry.gateway_model_prefix, known.spec.gateway
     if mode not in ("compat", "rest"):
-        return found if mode == "gateway" else None
-    if gateway and (mode == "rest" or not found):
-        found = gateway.author_name if mode == "rest" else gateway.prefix
+        return own if mode == "gateway" else None
+    found = compat_prefix(known) if mode == "compat" else (gateway.author_name if gateway else own)
     if not found:
         raise Refusal("provider_not_configured", f"The vault sets no gatewayModelPrefix for {known.name}.")
     return found
+
+
+def compat_prefix(known: Known) -> str | None:
+    """What stands before a model's id at the compat endpoint; None where nobody says."""
+    own = known.entry.gateway_model_prefix if known.entry else None
+    return own or (known.spec.gateway.prefix if known.spec.gateway else None)
 
 
 def _form(endpoint: str) -> str:

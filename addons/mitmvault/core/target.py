@@ -11,17 +11,22 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from mitmvault.core.endpoint import ACCOUNT
-from mitmvault.core.gateway import CHAT, COMPAT, Door, behind_slug, door, model_prefix, rest_tail, slug
+from mitmvault.core.gateway import CHAT, COMPAT, Door, behind_slug, door, model_prefix, relative, rest_tail, slug
 from mitmvault.core.paths import Native, endpoint_path, join
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import AIG_AUTHORIZATION, Target
 from mitmvault.core.world import Known, World
 
 
-def choose(world: World, known: Known, path: Native, query: str, method: str = "POST") -> Target:
-    """The target for a native path. `query` begins with "?" or is empty. Raises Refusal when nothing is configured."""
+def choose(
+    world: World, known: Known, path: Native, query: str, method: str = "POST", mode: str | None = None
+) -> Target:
+    """The target for a native path. `query` begins with "?" or is empty. Raises Refusal when nothing is configured.
+
+    `mode` is one that the gateway, if there is one, can serve beside its own.
+    """
     if gate := door(world, known):
-        return _gateway(world, known, gate, path, query, method)
+        return _gateway(world, known, gate, path, query, mode or gate.mode(known, path, method))
     endpoint = world.endpoint_of(known)
     if endpoint is None or "*" in known.spec.base_path:
         raise Refusal("provider_not_configured", _missing(known))
@@ -32,13 +37,12 @@ def choose(world: World, known: Known, path: Native, query: str, method: str = "
     return at("direct", endpoint, join(known.spec, endpoint, path) + query, path, why)
 
 
-def _gateway(world: World, known: Known, gate: Door, path: Native, query: str, method: str) -> Target:
-    mode = gate.mode(known, path, method)
+def _gateway(world: World, known: Known, gate: Door, path: Native, query: str, mode: str) -> Target:
     prefix = model_prefix(known, mode)
     raw_path = _PATHS[mode](world, known, gate, path) + query
     found = at(mode, gate.url, raw_path, path, gate.why(mode))
     if mode == "universal":
-        endpoint = behind_slug(world, known, path)[1:] + query
+        endpoint = relative(behind_slug(world, known, path)[1:]) + query
         found = replace(found, path=gate.base or "/", slug=slug(known, mode, path), endpoint=endpoint)
     return replace(
         found,

@@ -25,7 +25,7 @@ from mitmvault.core.verdict import Credential, Permit, Slot, Step
 
 MOST = 10  # elements
 # Between the client and us, or about a body that is another one now.
-_NOT_CARRIED = frozenset({"content-length", "content-type", "content-encoding", "content-md5", "transfer-encoding",
+NOT_CARRIED = frozenset({"content-length", "content-type", "content-encoding", "content-md5", "transfer-encoding",
                           "accept", "accept-encoding", "accept-language", "user-agent", "expect", "origin", "referer",
                           "trailer", "sec-websocket-protocol", "via", "forwarded"})  # fmt: skip
 FRAMING = frozenset({"content-length", "content-encoding", "transfer-encoding"})
@@ -39,7 +39,7 @@ def carried(arrival: Arrival) -> tuple[tuple[str, str], ...]:
     found: dict[str, list[str]] = {}
     for name, value in stripped_headers(arrival.headers):
         plain = name.lower()
-        if plain not in _NOT_CARRIED and not plain.startswith(_PREFIXES) and value.isascii() and value.isprintable():
+        if plain not in NOT_CARRIED and not plain.startswith(_PREFIXES) and value.isascii() and value.isprintable():
             found.setdefault(plain, []).append(value)
     return (JSON_TYPE, *((name, ", ".join(values)) for name, values in found.items()))
 

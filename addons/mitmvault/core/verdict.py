@@ -73,6 +73,15 @@ class Undecided:
 
 
 @dataclass(frozen=True)
+class Several:
+    """The head of the request is in order, and its body is a list of steps, each with a provider of its own."""
+
+    user: User
+    dialect: str = "openai"
+    needs_body: bool = True
+
+
+@dataclass(frozen=True)
 class ModelEdit:
     """The model the client asked for, and the one that is sent."""
 
@@ -142,6 +151,8 @@ class Permit:
     dropped: frozenset[str] = frozenset()  # headers of the client, in lower case, that do not fit the body any more
     steps: tuple[Step, ...] = ()  # what the body is made of, where the keys stand in it
     slots: tuple[Slot, ...] = ()  # where they stand
+    step: int | None = None  # which of a client's own steps this is, from 0
+    others: tuple[Permit, ...] = ()  # its further steps, for when this one fails
 
     def credentials(self) -> tuple[Credential, ...]:
         """What the wire layer writes into the head: the provider key, and the gateway's token."""

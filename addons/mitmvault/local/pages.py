@@ -29,6 +29,7 @@ PAGES = (
     Page("POST", "/v1/tokenize", tokens.tokenize, body=True),
     Page(READ, "/{provider}/v1/models", listing.models),
     Page(READ, "/{provider}/v1/models/{model}", listing.models),
+    Page("POST", "/", None),  # several steps, each with a provider of its own: core/steps.py
     # The model chooses the provider: core/unified.py
     *(Page("POST", path, None) for path in sorted(PATHS)),
 )

@@ -1,0 +1,155 @@
+"""From a route to a permit: where to, under which headers and keys, with which model. (DESIGN sections 4.4 to 4.6)
+
+Rules: 1. Providers and models are checked against the user's scope before anything else is said about them.
+       2. Where the path names the model, the path is believed, and not the body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import unquote
+
+from mitmvault.core import body as bodies
+from mitmvault.core import path_model, universal
+from mitmvault.core.arrival import Arrival
+from mitmvault.core.catalogue import Auth
+from mitmvault.core.credentials import stripped_target
+from mitmvault.core.gateway import serves_without_key
+from mitmvault.core.refusal import Refusal
+from mitmvault.core.routing import Route
+from mitmvault.core.scope import check_model, check_provider
+from mitmvault.core.target import choose
+from mitmvault.core.users import User
+from mitmvault.core.vault import Key
+from mitmvault.core.verdict import Admission, ModelEdit, Permit, Target
+from mitmvault.core.world import Known, World
+
+BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_COMPAT_AUTH = Auth("bearer")
+
+
+def destined(world: World, arrival: Arrival, user: User, found: Route, mode: str | None = None) -> Admission:
+    """Where an authenticated request goes on its route; at a gateway in this mode, if one is given. Raises Refusal."""
+    check_provider(user, found.known)
+    if found.known.spec.confined and found.native.base is None:
+        shape = found.known.spec.own_bases[0]
+        raise Refusal("bad_path", f"Of {found.known.name}, only paths that begin with {shape}/ are served.")
+    _keys(world, found.known)
+    _, mark, query = stripped_target(arrival.target).partition("?")
+    target = choose(world, found.known, found.native, mark + query, arrival.method, mode)
+    in_path = path_model.find(found.known.spec.model_in_path, found.native.path)
+    needs_body = target.wraps_body or ((target.prefixes_model or user.models is not None) and in_path is None)
+    model = in_path.value if in_path else None
+    return Admission(user, found.known, found.rule, target, model, needs_body and arrival.method not in BODILESS)
+
+
+def permitted(
+    arrival: Arrival, admission: Admission, reading: bodies.Reading | None, named: str | None, limit: int
+) -> Permit:
+    """The permit. `named` is the model as the provider calls it, where the client wrote `provider/model`.
+
+    `limit` is that of the vault's operator for a body, in bytes.
+    """
+    entry, target = admission.known.entry, admission.target
+    assert entry
+    # Where the path names the model, the provider obeys the path: a field of that name in the body is not it.
+    asked = named or admission.path_model or (reading.model if reading else None) or _model_in_query(arrival, admission)
+    if arrival.method not in BODILESS or arrival.websocket:
+        check_model(admission.user, entry, asked, target.prefix)
+    model, edited = (ModelEdit(asked, asked) if asked else None), None
+    if target.prefixes_model and admission.path_model:
+        model = ModelEdit(admission.path_model, bodies.prefixed(entry, admission.path_model, target.prefix))
+        target = _renamed(admission, model.sent)
+    elif target.prefixes_model and arrival.method not in BODILESS:
+        model = bodies.edit(entry, reading, target.prefix, named)
+    elif named and reading and reading.model:
+        model = ModelEdit(reading.model, named)
+    changed = reading and model and (reading.shortened or reading.given or model.sent != model.asked)
+    if reading and model and changed and not admission.path_model:
+        edited = reading.written(model.sent)
+    auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
+    found = Permit(
+        user=admission.user.name,
+        provider=admission.known.name,
+        rule=admission.rule,
+        target=target,
+        headers=_headers(arrival, admission, edited, reading),
+        keys=usable_keys(admission.known) if target.sends_key else (),
+        key_header=auth.header,
+        key_template=auth.template,
+        model=model,
+        body=edited,
+        dialect=admission.dialect,
+    )
+    if not target.wraps_body:
+        return found
+    plain = reading.plain if reading else None
+    if reading and named and reading.model:
+        plain = reading.with_model(named)
+    return universal.wrapping(found, arrival, plain, limit)
+
+
+def read(world: World, arrival: Arrival, needed: bool, body: bytes | None) -> bodies.Reading | None:
+    """What the body says; None for one that nobody needs to read. Raises Refusal."""
+    assert body is not None or not needed
+    if not body:
+        return None
+    try:
+        return bodies.read(arrival, body, max(world.settings.body_limit, len(body)))
+    except Refusal as refusal:
+        unread = refusal.reason == "unsupported_encoding" or "multipart/" in arrival.value("content-type").lower()
+        if unread and not needed:
+            return None  # we could not, and need not
+        raise
+
+
+def _headers(
+    arrival: Arrival, admission: Admission, edited: bytes | None, reading: bodies.Reading | None
+) -> tuple[tuple[str, str], ...]:
+    headers: list[tuple[str, str]] = []
+    target, entry = admission.target, admission.known.entry
+    if target.mode != "direct" and target.sends_key and not arrival.value("cf-aig-no-wholesale"):
+        # Without it, a key that the gateway does not recognise falls through to Cloudflare credits, which cost money.
+        # Where no key is sent, the operator wants just that, or has stored a key at Cloudflare.
+        headers.append(("cf-aig-no-wholesale", "true"))
+    if target.mode == "rest" and entry and entry.gateway_id:
+        headers.append(("cf-aig-gateway-id", entry.gateway_id))
+    if edited is not None and not arrival.value("transfer-encoding"):
+        headers.append(("content-length", str(len(edited))))
+    if reading and reading.sniffed:
+        headers.append(bodies.JSON_TYPE)
+    return tuple(headers)
+
+
+def _keys(world: World, known: Known) -> tuple[Key, ...]:
+    return () if serves_without_key(world, known) else usable_keys(known)
+
+
+def usable_keys(known: Known) -> tuple[Key, ...]:
+    """The provider's keys that are not expired. Raises Refusal when there is none."""
+    keys = tuple(key for key in known.entry.keys if key.usable) if known.entry else ()
+    if keys:
+        return keys
+    have = len(known.entry.keys) if known.entry else 0
+    text = f"all {have} keys are expired" if have else "the vault has no key for it"
+    raise Refusal("no_usable_key", f"Provider {known.name} has no usable key: {text}.")
+
+
+def _renamed(admission: Admission, model: str) -> Target:
+    """The target with another model in its path."""
+    path, mark, query = admission.target.path.partition("?")
+    found = path_model.find(admission.known.spec.model_in_path, path)
+    assert found
+    return replace(admission.target, path=found.renamed(model) + mark + query)
+
+
+def _model_in_query(arrival: Arrival, admission: Admission) -> str | None:
+    """The model of a WebSocket handshake: wss://…/realtime?model=…, at Azure ?deployment=…"""
+    if not arrival.websocket:
+        return None
+    pairs = [pair.partition("=") for pair in arrival.target.partition("?")[2].split("&")]
+    names = admission.known.spec.model_in_query
+    models = [unquote(value) for name, _, value in pairs if unquote(name) in names]
+    if len(models) > 1:
+        raise Refusal("duplicate_field", f"The query has more than one {' or '.join(names)}; send exactly one.")
+    return models[0] if models else None
