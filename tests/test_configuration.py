@@ -54,20 +54,17 @@ def test_tokens_and_keys_of_the_environment(home: Home) -> None:
         "OPENAI_API_KEY": "sk-1",
         "MINE_KEY": "unused",
         "DEFAULT_MODEL": "m",
+        "RETRY": "2",
     }
     home.catalogue.write_text("mine: {env: [MINE_KEY]}\n")
     world = configuration.load(home, environ)
-    assert [world.users.find(token) is not None for token in (TOKEN, "123456", "", "12345")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert [bool(world.users.find(token)) for token in (TOKEN, "123456", "", "12345")] == [True, True, False, False]
     assert world.sources == {"openai": "OPENAI_API_KEY"} and list(world.vault.providers) == ["mine", "openai"]
-    assert world.settings.default_model == "m" and len(world.warnings) == 1
-    home.settings.write_text("environment_keys: false\ndefault_model: of-the-file\n")
+    assert (world.settings.default_model, world.settings.retry) == ("m", 2) and len(world.warnings) == 1
+    home.settings.write_text("environment_keys: false\ndefault_model: of-the-file\nretry: 0\n")
     world = configuration.load(home, environ)
-    assert (world.sources, world.settings.default_model) == ({}, "of-the-file") and world.users.find("123456")
+    assert (world.sources, world.settings.default_model, world.settings.retry) == ({}, "of-the-file", 0)
+    assert world.users.find("123456")
 
 
 def test_a_variable_that_cannot_be_used(home: Home) -> None:

@@ -98,12 +98,21 @@ def test_the_gateway():
         ("CF_AIG_TOKEN", "two\nlines"),
         ("CLOUDFLARE_AIG_TOKEN", "gr\u00fcn"),
         ("DEFAULT_MODEL", "two\nlines"),
+        ("RETRY", "11"),
+        ("RETRY", "-1"),
+        ("RETRY", "1.5"),
+        ("RETRY", "many"),
         ("OPENAI_API_KEY", "two\nlines"),
     ],
 )
 def test_malformed(name, text):
     with pytest.raises(VariableError, match=name):
         read({name: text}, ["OPENAI_API_KEY"])
+
+
+@pytest.mark.parametrize(("text", "retry"), [("0", 0), (" 3 ", 3), ("10", 10), ("", 0)])
+def test_retry(text, retry):
+    assert read({"RETRY": text}).retry == retry
 
 
 def test_nothing_is_set():

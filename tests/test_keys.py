@@ -48,3 +48,14 @@ def test_a_changed_list_keeps_the_turn():
     assert rotation.order("x", ("a", "b", "c"))[0] == "b"
     assert rotation.order("x", ("a",)) == ("a",)
     assert rotation.order("x", ("a", "b"))[0] == "b"
+
+
+def test_a_clients_choice_moves_no_other_turn() -> None:
+    rotation = Rotation()
+    turns = [
+        rotation.order("p", ("a", "b"))[0],
+        rotation.order("p", ("b",), (1, 1))[0],
+        rotation.order("p", ("a", "b"))[0],
+    ]
+    assert turns == ["a", "b", "b"]
+    assert [rotation.order("p", ("b", "c"), (1, 2))[0] for _ in range(3)] == ["b", "c", "b"]

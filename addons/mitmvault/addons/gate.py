@@ -8,6 +8,7 @@ Rules: 1. The user's token is out of the flow before any observer sees it, on th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mitmproxy import http
 
@@ -31,6 +32,7 @@ from mitmvault.core.arrival import Arrival
 from mitmvault.core.attempts import expand
 from mitmvault.core.credentials import stripped_headers
 from mitmvault.core.decide import admit, settle
+from mitmvault.core.detours import follow
 from mitmvault.core.keys import Rotation
 from mitmvault.core.page import Found
 from mitmvault.core.place import is_own
@@ -107,6 +109,7 @@ class Gate:
             if vaults:
                 flow.response.headers["connection"] = "close"  # or a browser sends what it asked about here, too
             return
+        came, arrival = arrival, follow(world, arrival)
         self.limits.check(flow, arrival, world)
         if found := self.pages.find(world, arrival):
             if found.page.body:
@@ -117,7 +120,7 @@ class Gate:
         admission = admit(world, arrival)
         if isinstance(admission, Refusal):
             raise admission
-        remember(flow, arrival, admission.user)
+        remember(flow, came, admission.user)
         self._expect_body(flow, Pending(world, arrival, admission))
 
     def _identified(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> Arrival:
@@ -158,8 +161,8 @@ class Gate:
         else:
             again = body is not None and not pending.arrival.websocket  # else there is nothing to send a second time
             retry = pending.world.settings.retry if again else 0
-            steps = tuple(in_turn(permit, self.rotation.order) for permit in (verdict, *verdict.others))
-            plan = expand(steps, retry)
+            order = partial(self.rotation.order, choice=pending.arrival.detour.keys)
+            plan = expand(tuple(in_turn(permit, order) for permit in (verdict, *verdict.others)), retry)
             Plan(flow, plan, lambda permit: grant(flow, pending.arrival, permit)).start()
 
 

@@ -20,6 +20,15 @@ class Way(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Detour:
+    """What the path chose before it came to the point. (core/detours.py)"""
+
+    gateway: str | None = None
+    keys: tuple[int, int | None] | None = None  # the first and the last of the usable ones, from 0; None: to the end
+    prefix: str = ""  # as it stood in the path
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """What the client sent. `host` and `port` are the destination it named: CONNECT target, URL or Host header."""
 
@@ -35,6 +44,7 @@ class Arrival:
     tls: bool = False  # the client speaks TLS to us
     sni: str | None = None
     vouched: User | None = None  # who opened the tunnel with valid proxy credentials, or replays the flow
+    detour: Detour = Detour()  # what was taken from the front of `target`
 
     def values(self, name: str) -> Iterator[str]:
         """All values of a header, in order; `name` in lower case."""

@@ -13,6 +13,7 @@ from mitmvault.core import form, steps
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.catalogue import Spec
 from mitmvault.core.credentials import candidates
+from mitmvault.core.detours import follow
 from mitmvault.core.hostnames import normal, of_url_or_host
 from mitmvault.core.paths import checked, first_segment, native, openai_door
 from mitmvault.core.permitting import destined, permitted, read
@@ -29,6 +30,7 @@ _UNROUTED = Spec(id="?")
 
 def decide(world: World, arrival: Arrival, body: bytes = b"") -> Permit | Refusal:
     """The whole decision about a request that has arrived completely."""
+    arrival = follow(world, arrival)
     admission = admit(world, arrival)
     return admission if isinstance(admission, Refusal) else settle(world, arrival, admission, body)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from mitmvault.core.secret import Secret
+from mitmvault.core.settings import MAX_RETRY
 from mitmvault.core.users import MIN_TOKEN, VISIBLE, digest
 from mitmvault.core.vault import HEADER_SAFE
 
@@ -23,9 +24,11 @@ ACCOUNT = "CLOUDFLARE_ACCOUNT_ID"
 GATEWAY = "AI_GATEWAY_NAME"
 GATEWAY_TOKENS = ("CLOUDFLARE_AIG_TOKEN", "CF_AIG_TOKEN")  # of systems 003 and 002; the first that is set
 DEFAULT_MODEL = "DEFAULT_MODEL"
-NAMES = (*TOKENS, ACCOUNT, GATEWAY, *GATEWAY_TOKENS, DEFAULT_MODEL)
+RETRY = "RETRY"
+NAMES = (*TOKENS, ACCOUNT, GATEWAY, *GATEWAY_TOKENS, DEFAULT_MODEL, RETRY)
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_ATTEMPTS = re.compile(f"({'|'.join(map(str, range(MAX_RETRY + 1)))})\\Z")
 _array = msgspec.json.Decoder(list[str])
 
 
@@ -59,6 +62,7 @@ class Environment:
     gateway: str | None = None
     gateway_token: Secret | None = None
     default_model: str | None = None
+    retry: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -74,6 +78,7 @@ def read(environ: Mapping[str, str], key_variables: Iterable[str] = ()) -> Envir
         gateway=_one(environ, GATEWAY, _SEGMENT),
         gateway_token=Secret(gateway_token) if gateway_token else None,
         default_model=_one(environ, DEFAULT_MODEL, HEADER_SAFE),
+        retry=int(_one(environ, RETRY, _ATTEMPTS) or 0),
         warnings=tuple(
             f"{name} holds a token of fewer than {MIN_TOKEN} characters, which is soon guessed: use a longer one"
             for name, found in tokens
@@ -119,5 +124,6 @@ def _named(tokens: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[Token]:
 _WRONG = {
     VISIBLE: "must be visible ASCII characters, without blanks",
     HEADER_SAFE: "must be visible ASCII characters, without blanks at its ends",
+    _ATTEMPTS: f"must be a whole number from 0 to {MAX_RETRY}",
     _SEGMENT: "must be a name of letters, digits, '-' and '_', at most 64",
 }

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from mitmvault.core.paths import Native, endpoint_path
@@ -31,6 +31,7 @@ _HOST = ORIGIN.removeprefix("https://")
 _REST = re.compile(r"/client/v4/accounts/[^/]+/ai/v1\Z")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\]")
 _BARE = re.compile(r"/v1/[^/]+/[^/]+\Z")
+_NAMED = re.compile(r"(/v1/[^/]+/)[^/]+(?=/|\Z)")
 
 # What the address looks like -> the modes that `auto` tries, in this order.
 AUTO = {
@@ -104,8 +105,16 @@ class Door:
         return f"mode {mode}: {reason}"
 
 
-def door(world: World, known: Known) -> Door | None:
-    """The provider's way to the gateway; None where it is reached directly. Raises Refusal when it is misconfigured."""
+def door(world: World, known: Known, gateway: str | None = None) -> Door | None:
+    """The provider's way to the gateway; None where it is reached directly. Raises Refusal when it is misconfigured.
+
+    `gateway` is the one that the client names in place of the operator's.
+    """
+    found = _door(world, known)
+    return _elsewhere(world, known, found, gateway) if gateway else found
+
+
+def _door(world: World, known: Known) -> Door | None:
     entry = known.entry
     if entry is None or not entry.gateway_endpoint:
         if entry and entry.gateway_mode != "auto":
@@ -147,14 +156,31 @@ def _ambient(world: World, known: Known) -> Door | None:
         return None
     if entry is None or entry.endpoint:
         return None
-    url = f"{ORIGIN}/v1/{world.account}/{world.gateway_name}"
-    return Door(url, endpoint_path(url), world.gateway_token or entry.gateway_key, _offered(known, AUTO["bare"]), False)
+    url = f"{ORIGIN}/v1/{world.account}/{world.gateway_name}{COMPAT}"
+    token, modes = world.gateway_token or entry.gateway_key, _offered(known, AUTO["compat"])
+    return Door(url, endpoint_path(url).removesuffix(COMPAT), token, modes, chosen=False)
 
 
 def _offered(known: Known, modes: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the modes that Cloudflare has for the provider."""
     native_only = known.spec.gateway is not None and known.spec.gateway.native_only
     return tuple(mode for mode in modes if not (native_only and mode in ("compat", "rest")))
+
+
+def _elsewhere(world: World, known: Known, gate: Door | None, name: str) -> Door:
+    """The same way to another gateway of the account, which the client names. Raises Refusal."""
+    form = _form(gate.url) if gate else "direct"
+    named = _NAMED.match(gate.base) if gate and form in ("compat", "bare", "longer") else None
+    if gate is None or named is None or (form != "longer" and named.end() < len(gate.base)):
+        raise Refusal("no_such_gateway", f"{known.name} is not reached through a gateway that can be chosen: "
+                      f"leave /g/{name} out.")  # fmt: skip
+    if world.settings.gateways is not None and name not in world.settings.gateways:
+        raise Refusal("no_such_gateway", f"The gateway {name} may not be chosen: the operator lists those that may "
+                      "(gateways).")  # fmt: skip
+    parts = urlsplit(gate.url)
+    base = f"{named[1]}{name}{gate.base[named.end() :]}"
+    path = base + endpoint_path(gate.url).removeprefix(gate.base)
+    return replace(gate, url=parts._replace(path=path).geturl(), base=base)
 
 
 def serves_without_key(world: World, known: Known) -> bool:

@@ -8,6 +8,7 @@ Rules: 1. Expired keys have no turn.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,10 +18,13 @@ class Rotation:
     """One counter a provider. Not thread-safe: the event loop is the only caller."""
 
     def __init__(self) -> None:
-        self._turns: Counter[str] = Counter()
+        self._turns: Counter[tuple[str, Hashable]] = Counter()
 
-    def order(self, provider: str, keys: tuple[T, ...]) -> tuple[T, ...]:
-        """Take a turn: all keys, beginning with the one whose turn it is."""
-        start = self._turns[provider] % len(keys) if keys else 0
-        self._turns[provider] += 1
+    def order(self, provider: str, keys: tuple[T, ...], choice: Hashable = None) -> tuple[T, ...]:
+        """Take a turn: all keys, beginning with the one whose turn it is.
+
+        `choice` tells whose keys are the client's choice: those turn among themselves and move no other turn.
+        """
+        start = self._turns[provider, choice] % len(keys) if keys else 0
+        self._turns[provider, choice] += 1
         return keys[start:] + keys[:start]

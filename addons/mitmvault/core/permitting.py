@@ -14,6 +14,7 @@ from mitmvault.core import path_model, universal
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.catalogue import Auth
 from mitmvault.core.credentials import stripped_target
+from mitmvault.core.detours import chosen
 from mitmvault.core.gateway import serves_without_key
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import Route
@@ -34,9 +35,9 @@ def destined(world: World, arrival: Arrival, user: User, found: Route, mode: str
     if found.known.spec.confined and found.native.base is None:
         shape = found.known.spec.own_bases[0]
         raise Refusal("bad_path", f"Of {found.known.name}, only paths that begin with {shape}/ are served.")
-    _keys(world, found.known)
+    _keys(world, arrival, found.known)
     _, mark, query = stripped_target(arrival.target).partition("?")
-    target = choose(world, found.known, found.native, mark + query, arrival.method, mode)
+    target = choose(world, found.known, found.native, mark + query, arrival.method, mode, arrival.detour.gateway)
     in_path = path_model.find(found.known.spec.model_in_path, found.native.path)
     needs_body = target.wraps_body or ((target.prefixes_model or user.models is not None) and in_path is None)
     model = in_path.value if in_path else None
@@ -74,7 +75,7 @@ def permitted(
         rule=admission.rule,
         target=target,
         headers=_headers(arrival, admission, edited, reading),
-        keys=usable_keys(admission.known) if target.sends_key else (),
+        keys=chosen(arrival, admission.known, usable_keys(admission.known) if target.sends_key else ()),
         key_header=auth.header,
         key_template=auth.template,
         model=model,
@@ -121,8 +122,8 @@ def _headers(
     return tuple(headers)
 
 
-def _keys(world: World, known: Known) -> tuple[Key, ...]:
-    return () if serves_without_key(world, known) else usable_keys(known)
+def _keys(world: World, arrival: Arrival, known: Known) -> tuple[Key, ...]:
+    return chosen(arrival, known, () if serves_without_key(world, known) else usable_keys(known))
 
 
 def usable_keys(known: Known) -> tuple[Key, ...]:

@@ -28,6 +28,8 @@ REASONS: dict[str, tuple[int, str]] = {
     "method_not_allowed": (405, "invalid"),
     "no_provider": (400, "invalid"),
     "unknown_host_final": (400, "invalid"),
+    "no_such_gateway": (400, "invalid"),
+    "no_such_key": (400, "invalid"),
     "bad_path": (400, "invalid"),
     "bad_json": (400, "invalid"),
     "bad_request": (400, "invalid"),

@@ -19,6 +19,8 @@ from mitmvault.core.strict_yaml import read_yaml
 
 _SIZES = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 _SIZE = re.compile(r"(\d+)\s*([kmg]?b?)\Z", re.I)
+_GATEWAY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+MAX_RETRY = 10
 UNMATCHED = ("tunnel", "refuse")
 
 
@@ -42,6 +44,7 @@ class Settings:
     models_timeout: int = 5  # seconds that GET /v1/models waits for a provider's own list
     default_model: str | None = None  # where the model chooses the provider: for "default", and for no model at all
     environment_keys: bool = True  # are provider keys taken from the environment, where the vault has none?
+    gateways: tuple[str, ...] | None = None  # what /g/NAME/ may choose; None: any gateway of the account
     upstream_ca: str | None = None  # PEM file of authorities trusted for providers, beside the usual ones
 
     def knows_name(self, host: str, port: int) -> bool:
@@ -118,8 +121,8 @@ def _seconds(key: str, value: Any) -> int:
 
 
 def _retry(key: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 10:
-        raise SettingsError(f"{key}: must be a whole number of further attempts, from 0 to 10")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_RETRY:
+        raise SettingsError(f"{key}: must be a whole number of further attempts, from 0 to {MAX_RETRY}")
     return value
 
 
@@ -148,6 +151,13 @@ def _model(key: str, value: Any) -> str:
     return value
 
 
+def _gateways(key: str, value: Any) -> tuple[str, ...]:
+    names = _texts(key, value)
+    if not all(map(_GATEWAY.match, names)):
+        raise SettingsError(f"{key}: must be names of letters, digits, '-' and '_'")
+    return tuple(names)
+
+
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{key}: must be a string")
@@ -167,5 +177,6 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "models_timeout": _patience,
     "default_model": _model,
     "environment_keys": _flag,
+    "gateways": _gateways,
     "upstream_ca": _text,
 }

@@ -70,7 +70,7 @@ def permit(world: World, arrival: Arrival, user: User, body: bytes) -> Permit:
     limit = world.settings.body_limit
     plain = coding.decode(body, arrival.value("content-encoding").strip().lower(), max(limit, len(body)))
     found = [_found(world, wanted) for wanted in read(plain)]
-    doors = [door(world, step.known) for step in found]
+    doors = [door(world, step.known, arrival.detour.gateway) for step in found]
     addresses = {gate.address if gate else None for gate in doors}
     shared = len(addresses) == 1 and None not in addresses
     permits = [_permit(world, arrival, user, step, shared) for step in found]

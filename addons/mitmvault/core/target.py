@@ -19,13 +19,19 @@ from mitmvault.core.world import Known, World
 
 
 def choose(
-    world: World, known: Known, path: Native, query: str, method: str = "POST", mode: str | None = None
+    world: World,
+    known: Known,
+    path: Native,
+    query: str,
+    method: str = "POST",
+    mode: str | None = None,
+    gateway: str | None = None,
 ) -> Target:
     """The target for a native path. `query` begins with "?" or is empty. Raises Refusal when nothing is configured.
 
-    `mode` is one that the gateway, if there is one, can serve beside its own.
+    `mode` is one that the gateway, if there is one, can serve beside its own; `gateway` is one that the client names.
     """
-    if gate := door(world, known):
+    if gate := door(world, known, gateway):
         return _gateway(world, known, gate, path, query, mode or gate.mode(known, path, method))
     endpoint = world.endpoint_of(known)
     if endpoint is None or "*" in known.spec.base_path:

@@ -63,7 +63,8 @@ def _read(home: Home, environ: Mapping[str, str], vault: Vault, users: Users) ->
     known = catalogue.load(config_file("providers.yaml").read_text("utf-8"), _text(home.catalogue))
     found = environment.read(environ, ambient_keys.variables(known))
     users = users.joined((token.user, token.sha256) for token in found.tokens)
-    wanted = settings.load(_text(home.settings), Settings(default_model=found.default_model))  # the file wins
+    ambient = Settings(default_model=found.default_model, retry=found.retry)
+    wanted = settings.load(_text(home.settings), ambient)  # the file wins
     keys = found if wanted.environment_keys else Environment()
     return _Read(known, found, users, wanted, ambient_keys.lend(vault, known, keys, users))
 

@@ -95,7 +95,7 @@ async def _answer(asked: Asked, known: Known, shape: model_list.ModelList) -> by
     seconds = asked.world.settings.models_timeout
     try:
         assert asked.ask
-        reply = await asked.ask(f"/{known.name}{shape.path}", shape.headers, seconds)
+        reply = await asked.ask(f"{asked.arrival.detour.prefix}/{known.name}{shape.path}", shape.headers, seconds)
     except TimeoutError:
         raise _Failed("timeout", f"no answer within {seconds} s (models_timeout)") from None
     except OSError as error:
