@@ -22,6 +22,16 @@ SDKS = {
     "anthropic": ("anthropic_sdk.py", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "/anthropic"),
     "gemini": ("gemini_sdk.py", "GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", "/gemini"),
 }
+# The same for the vendors' own SDKs, which one script serves (tests/clients/vendors.py).
+VENDORS = {
+    "groq": ("GROQ_API_KEY", "GROQ_BASE_URL", "/groq"),
+    "cerebras": ("CEREBRAS_API_KEY", "CEREBRAS_BASE_URL", "/cerebras"),
+    "together": ("TOGETHER_API_KEY", "TOGETHER_BASE_URL", "/together"),
+    "mistral": ("MISTRAL_API_KEY", "MISTRAL_BASE_URL", "/mistral"),
+    "cohere": ("CO_API_KEY", "CO_API_URL", "/cohere"),
+    "huggingface": ("HF_TOKEN", "HF_BASE_URL", "/huggingface/v1"),
+    "replicate": ("REPLICATE_API_TOKEN", "REPLICATE_BASE_URL", "/replicate"),
+}
 # What people put where an SDK insists on a key: right in shape, worth nothing.
 DUMMIES = {
     "openai": "sk-proj-Qm7wVb2ZtNdKx5RcYpLs",
@@ -54,14 +64,15 @@ def require() -> None:
 def at_base_url(url: str, token: str) -> dict[str, str]:
     """The environment of somebody who gives the SDKs our base URL, and the token as the key."""
     variables = {}
-    for _, key, base, path in SDKS.values():
+    for key, base, path in (*(row[1:] for row in SDKS.values()), *VENDORS.values()):
         variables |= {key: token, base: url + path}
     return variables
 
 
 def at_proxy(proxy: str, ca: Path, keys: Mapping[str, str]) -> dict[str, str]:
     """The environment of somebody who sets HTTPS_PROXY."""
-    return {"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(ca)} | {SDKS[name][1]: value for name, value in keys.items()}
+    named = {name: row[1] for name, row in SDKS.items()} | {name: row[0] for name, row in VENDORS.items()}
+    return {"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(ca)} | {named[name]: value for name, value in keys.items()}
 
 
 def run(scripts: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, Outcome]:

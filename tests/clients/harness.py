@@ -10,7 +10,7 @@ import asyncio
 import faulthandler
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -44,11 +44,30 @@ def run(sdk: str, model: str, call: Sync, call_async: Async, answers: tuple[str,
         result = call(arguments) if arguments.flavour == "sync" else asyncio.run(_awaited(call_async, arguments))
     except Exception as error:
         _leave(1, _failure(error))
-    _leave(0, {"text": result.text, "usage": _plain(result.usage), "chunks": result.chunks, "sdk": version(sdk)})
+    _leave(0, _shown(result) | {"sdk": version(sdk)})
+
+
+def run_each(sdk: str, calls: Mapping[str, Callable[[], Result]]) -> None:
+    """Make several calls with one SDK, print the outcome of each under its name, exit.
+
+    Loading an SDK takes longer than all of them. The first that fails ends it.
+    """
+    faulthandler.dump_traceback_later(2 * TIMEOUT_SECONDS, exit=True)
+    outcome: dict[str, Any] = {"sdk": version(sdk)}
+    for name, call in calls.items():
+        try:
+            outcome[name] = _shown(call())
+        except Exception as error:
+            _leave(1, outcome | {name: _failure(error)})
+    _leave(0, outcome)
 
 
 async def _awaited(call: Async, arguments: argparse.Namespace) -> Result:
     return await call(arguments)
+
+
+def _shown(result: Result) -> dict[str, Any]:
+    return {"text": result.text, "usage": _plain(result.usage), "chunks": result.chunks}
 
 
 def _failure(error: Exception) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from mitmvault.local.dialects.common import Answer, Ask, count_tokens, dump, pie
 DIMENSIONS = 16
 MAX_DIMENSIONS = 4096
 MAX_INPUTS = 2048
+# OpenAI may leave it null; the chunks of a stream are none to Cerebras' SDK without it.
+FINGERPRINT = "fp_mitmvault"
 
 # status -> (type, code)
 ERRORS = {
@@ -121,7 +123,8 @@ def error(status: int, message: str) -> dict[str, Any]:
 
 def _head(ask: Ask, answer: Answer, kind: str) -> dict[str, Any]:
     identifier = f"chatcmpl-{answer.serial:012x}"
-    return {"id": identifier, "object": kind, "created": answer.created, "model": ask.model, "system_fingerprint": None}
+    head = {"id": identifier, "object": kind, "created": answer.created, "model": ask.model}
+    return head | {"system_fingerprint": FINGERPRINT}
 
 
 def _usage(ask: Ask, answer: Answer) -> dict[str, Any]:
