@@ -20,6 +20,7 @@ class H2Provider:
 
     def __init__(self, cert: str, private: str) -> None:
         self.requests: list[list[tuple[str, str]]] = []
+        self.bodies: list[bytes] = []
         self.statuses: list[int] = []
         self.connections = 0
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -59,7 +60,9 @@ class H2Provider:
             for event in machine.receive_data(data):
                 if isinstance(event, RequestReceived):
                     self.requests.append(list(event.headers or []))
+                    self.bodies.append(b"")
                 elif isinstance(event, DataReceived):
+                    self.bodies[-1] += event.data or b""
                     machine.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id or 0)
                 elif isinstance(event, StreamEnded) and event.stream_id:
                     status = self.statuses.pop(0) if self.statuses else 200

@@ -11,7 +11,7 @@ from mitmvault.core.decide import decide
 from mitmvault.core.keys import Rotation
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
-from mitmvault.core.universal import MOST, in_turn
+from mitmvault.core.universal import MOST, in_turn, unwrapped
 from mitmvault.core.verdict import Permit
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, arrival, bearer, world
 
@@ -122,3 +122,9 @@ def test_a_key_with_a_quotation_mark():
     permit = sealed(keys=[{"key": 'gsk-"made-up\\-0001"'}])
     [slot] = permit.slots
     assert json.loads(permit.body[slot.start : slot.end]) == slot.credential.shown
+
+
+def test_unwrapped():
+    assert unwrapped(sealed().body) == BODY.strip()
+    for other in (BODY, b"", b"[]", b"[1]", b'[{"a":1}]', b"[" * 10_000):
+        assert unwrapped(other) == other

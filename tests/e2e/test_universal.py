@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from mitmproxy import ctx
 
 from tests.client import BEARER, CHAT, send
 from tests.provider import FakeProvider
@@ -102,6 +103,20 @@ def test_no_key_comes_back(proxy: RunningProxy, provider: FakeProvider) -> None:
         seen = reply.body.decode() + reply.headers["x-sent"]
         assert not [secret for secret in (KEY, *SECRETS) if secret in seen]
         assert len(reply.body) == len(echoed) and BODY in reply.body
+
+
+def test_a_replay(proxy: RunningProxy, provider: FakeProvider) -> None:
+    """Decided anew from what the flow shows: the keys are there again, in turn."""
+    provider.next(body=b"{}", times=2)
+    ended = proxy.recorder.ended
+    assert send(proxy, "/groq/v1/chat/completions", BODY, headers=JSON).status == 200
+    flow = proxy.recorder.wait_ended(ended + 1)[-1].copy()
+    proxy.call(lambda: ctx.master.commands.call("replay.client", [flow]))
+    done = proxy.recorder.wait_ended(ended + 2)[-1]
+    assert done.response.status_code == 200
+    first, second = provider.wait_for(2)
+    assert {first.body, second.body} == {expected([KEY, SECOND]), expected([SECOND, KEY])}
+    assert second.headers_named("content-length") == [str(len(second.body))]
 
 
 def test_form_data_is_refused(proxy: RunningProxy, provider: FakeProvider) -> None:

@@ -52,10 +52,16 @@ def proxy(
         "groq": {"endpoint": f"https://127.0.0.1:{h1.port}/openai/v1", "keys": [key()]},
     }
     again = {"endpoint": f"https://127.0.0.1:{h2.port}/v1", "keys": [key(), key(SECOND)]}
+    gateway = {
+        "gatewayEndpoint": f"https://127.0.0.1:{h2.port}/v1/acct/main",
+        "gatewayKey": "gateway-canary-token-0001",
+    }
+    again_there = {**gateway, "gatewayMode": "universal", "keys": again["keys"]}
     settings = f"retry: 2\nupstream_ca: {authority / 'cert.pem'}\n"
-    with RunningProxy(tmp_path_factory.mktemp("home"), providers | {"mistral": again}, settings=settings) as running:
+    providers |= {"mistral": again, "cerebras": again_there}
+    with RunningProxy(tmp_path_factory.mktemp("home"), providers, settings=settings) as running:
         yield running
-        running.assert_nothing_leaked(SECOND)
+        running.assert_nothing_leaked(SECOND, "gateway-canary-token-0001")
 
 
 def test_https_endpoint(proxy: RunningProxy, h1: FakeProvider) -> None:
@@ -105,3 +111,24 @@ def test_http2_attempts_share_the_connections_there_are(proxy: RunningProxy, h2:
     )  # fmt: skip
     assert done.stdout == ANSWER * 3, done.stderr
     assert (len(h2.requests) - before, h2.connections - connections) == (6, 2)
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+@pytest.mark.parametrize("statuses", [[], [503]])
+def test_keys_in_a_body_over_http2(proxy: RunningProxy, h2: H2Provider, size: int, statuses: list[int]) -> None:
+    """Through flow control, and once more after a failed attempt."""
+    before, body = len(h2.requests), json.dumps({**CHAT, "x": "x" * size})
+    h2.statuses[:] = statuses
+    done = subprocess.run(
+        ["curl", "-sS", "--http2", "-x", proxy.url, "--cacert", proxy.ca, "https://api.cerebras.ai/v1/chat/completions",
+         "-H", f"Authorization: Bearer {TOKEN}", "-H", "Content-Type: application/json", "-d", "@-"],
+        input=body.encode(), capture_output=True, timeout=30,
+    )  # fmt: skip
+    assert done.stdout == ANSWER, done.stderr
+    assert len(h2.requests) == before + 1 + len(statuses)
+    for headers, arrived in zip(h2.requests[before:], h2.bodies[before:], strict=True):
+        assert dict(headers)[":path"] == "/v1/acct/main"
+        assert dict(headers)["content-length"] == str(len(arrived))
+        assert arrived.count(b'"query":' + body.encode() + b"}") == 2
+        sent = [element["headers"]["authorization"] for element in json.loads(arrived)]
+        assert sorted(sent) == sorted([f"Bearer {KEY}", f"Bearer {SECOND}"])

@@ -38,7 +38,7 @@ from mitmvault.core.page import Found
 from mitmvault.core.place import is_own
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.session import session_of
-from mitmvault.core.universal import in_turn
+from mitmvault.core.universal import in_turn, unwrapped
 from mitmvault.core.verdict import Admission, Permit, Several, Undecided
 from mitmvault.core.world import World
 from mitmvault.wire import dial, permits
@@ -87,7 +87,9 @@ class Gate:
         if isinstance(pending.admission, Found):
             await self.pages.answer(flow, pending.admission, body)
         else:
-            self._settle(flow, pending, pending.admission, body)
+            wraps = isinstance(pending.admission, Admission) and pending.admission.target.wraps_body
+            again = wraps and flow.is_replay == "request"
+            self._settle(flow, pending, pending.admission, unwrapped(body) if again else body)
 
     async def _meet(self, flow: http.HTTPFlow, original: Arrival, world: World | None) -> None:
         """Answer our own pages, and wait for the body of what is admitted. Raises Refusal."""

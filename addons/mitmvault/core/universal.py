@@ -63,6 +63,15 @@ def of_steps(permit: Permit, steps: tuple[Step, ...]) -> Permit:
     return replace(permit, steps=steps, keys=(), body=None, headers=tuple(headers.items()), dropped=FRAMING)
 
 
+def unwrapped(body: bytes) -> bytes:
+    """The body that such an array was made of, for a replay of what people see; any other body as it is."""
+    try:
+        elements = msgspec.json.decode(body, type=list[dict[str, msgspec.Raw]])
+    except (msgspec.DecodeError, RecursionError):
+        return body
+    return bytes(elements[0]["query"]) if elements and "query" in elements[0] else body
+
+
 def in_turn(permit: Permit, order: Order) -> Permit:
     """The permit as it leaves: with its keys in this order, and with its body, where it is made of steps."""
     if permit.steps:
