@@ -24,7 +24,7 @@ def basic(text: str) -> str:
         ("authorization", T, [T]),
         ("Authorization", f"Token {T}", [T]),
         ("Authorization", "", []),
-        ("Authorization", "Bearer", ["Bearer"]),
+        ("Authorization", "Bearer", []),
         ("Authorization", basic(f"x:{T}"), [T, "x"]),
         ("Authorization", basic(f"{T}:"), [T]),
         ("Authorization", basic(T), [T]),

@@ -94,7 +94,7 @@ def test_whose_it_is(step, provider, endpoint, model):
 @pytest.mark.parametrize(
     ("steps", "reason"),
     [
-        (b"{}", "bad_json"),
+        (b"{}", "missing_messages"),
         (b"[1]", "bad_json"),
         (b"[", "bad_json"),
         (b"", "bad_json"),

@@ -24,6 +24,7 @@ CARRIERS = {
     "x-auth-token": "bare",
     "sec-websocket-protocol": "subprotocol",
 }
+_SCHEMES = frozenset({"bearer", "token", "basic"})
 _PAIRS = re.compile("[&;]")  # some servers take a semicolon for an ampersand
 _PAIR = re.compile("[^&;]*[&;]|[^&;]+")
 QUERY_CARRIERS = frozenset({"key", "auth_token"})
@@ -103,7 +104,8 @@ def _scheme(value: str) -> Iterator[str]:
     scheme, _, rest = value.strip().partition(" ")
     rest = rest.strip()
     if scheme.lower() != "basic":
-        yield rest or scheme  # "Bearer token", "Token token", or the bare token
+        if rest or scheme.lower() not in _SCHEMES:  # "Bearer" with nothing behind it carries nothing
+            yield rest or scheme  # "Bearer token", "Token token", or the bare token
         return
     try:
         user, _, password = base64.b64decode(rest, validate=True).decode().partition(":")

@@ -9,7 +9,7 @@ Rules: 1. Is it well formed, is it for us, who, where, what: nothing is said abo
 from __future__ import annotations
 
 from mitmvault.core import body as bodies
-from mitmvault.core import form, steps
+from mitmvault.core import chat_root, form, steps
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.catalogue import Spec
 from mitmvault.core.credentials import candidates
@@ -48,16 +48,15 @@ def settle(
 ) -> Permit | Refusal:
     """Decide on the body of an admitted request; None stands for a body that is sent on unread."""
     try:
-        if isinstance(admission, Several):
-            return steps.permit(world, arrival, admission.user, body or b"")
         reading = read(world, arrival, admission.needs_body, body)
         if isinstance(admission, Admission):
             return permitted(arrival, admission, reading, None, world.settings.body_limit)
-        reading, known, named, rule = _chosen(world, reading)
-        path = native(known.spec, arrival.target.partition("?")[0], lenient=True)
-        found = Route(known, rule, openai_door(known.spec, path))
-        admitted = destined(world, arrival, admission.user, found)
-        return permitted(arrival, admitted, reading, named, world.settings.body_limit)
+        path = arrival.target.partition("?")[0]
+        if isinstance(admission, Several):
+            if reading is None or not chat_root.is_chat(reading):
+                return steps.permit(world, arrival, admission.user, body or b"")
+            reading, path = chat_root.completed(world, reading), chat_root.PATH
+        return _unified(world, arrival, admission.user, reading, path)
     except Refusal as refusal:
         return refusal.speaking(admission.dialect)
 
@@ -92,6 +91,13 @@ def _admit(world: World, arrival: Arrival) -> Admission | Undecided | Several:
     if at is None and (found := by_path(world, arrival)):
         return destined(world, arrival, user, found)
     return destined(world, arrival, user, route(world, arrival, at))
+
+
+def _unified(world: World, arrival: Arrival, user: User, reading: bodies.Reading | None, path: str) -> Permit:
+    """The permit for a request whose body chooses the provider. Raises Refusal."""
+    left, known, named, rule = _chosen(world, reading)
+    found = Route(known, rule, openai_door(known.spec, native(known.spec, path, lenient=True)))
+    return permitted(arrival, destined(world, arrival, user, found), left, named, world.settings.body_limit)
 
 
 def _chosen(world: World, reading: bodies.Reading | None) -> tuple[bodies.Reading | None, Known, str, str]:

@@ -35,6 +35,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "bad_request": (400, "invalid"),
     "duplicate_field": (400, "invalid"),
     "missing_model": (400, "invalid"),
+    "missing_messages": (400, "invalid"),
     "missing_field": (400, "invalid"),
     "gateway_mode": (400, "invalid"),
     "bad_encoding": (400, "invalid"),

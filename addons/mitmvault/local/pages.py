@@ -29,7 +29,8 @@ PAGES = (
     Page("POST", "/v1/tokenize", tokens.tokenize, body=True),
     Page(READ, "/{provider}/v1/models", listing.models),
     Page(READ, "/{provider}/v1/models/{model}", listing.models),
-    Page("POST", "/", None),  # several steps, each with a provider of its own: core/steps.py
+    # Several steps, each with a provider of its own: core/steps.py; or one chat: core/chat_root.py
+    Page("POST", "/", None),
     # The model chooses the provider: core/unified.py
     *(Page("POST", path, None) for path in sorted(PATHS)),
 )
