@@ -58,12 +58,14 @@ def test_a_key_may_hold_blanks_and_a_token_may_not():
 def test_tokens():
     found = read({"PROXY_API_KEY": "one-long-token, two-long-token", "AUTH_TOKEN": "of-auth-token", "X": "other"})
     assert found.tokens == (
-        Token("proxy-api-key", digest("one-long-token")),
-        Token("proxy-api-key-2", digest("two-long-token")),
-        Token("auth-token", digest("of-auth-token")),
+        Token("proxy-api-key", digest("one-long-token"), "PROXY_API_KEY"),
+        Token("proxy-api-key-2", digest("two-long-token"), "PROXY_API_KEY"),
+        Token("auth-token", digest("of-auth-token"), "AUTH_TOKEN"),
     )
     assert found.warnings == () and "long-token" not in repr(found)
-    assert read({"WORKER_ACCESS_KEY": "of-a-worker"}).tokens == (Token("worker-access-key", digest("of-a-worker")),)
+    assert read({"WORKER_ACCESS_KEY": "of-a-worker"}).tokens == (
+        Token("worker-access-key", digest("of-a-worker"), "WORKER_ACCESS_KEY"),
+    )
 
 
 @pytest.mark.parametrize("text", ["1", "1234567", "long-enough,x"])

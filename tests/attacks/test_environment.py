@@ -10,7 +10,7 @@ from tests.attacks.tools import DECOY, H2, assert_unreached, refused
 from tests.client import CHAT, Reply, raw, send, tunnel
 from tests.leaks import canary, leaks
 from tests.provider import FakeProvider
-from tests.proxy import RunningProxy, key
+from tests.proxy import PASSWORD, RunningProxy, key
 
 pytestmark = pytest.mark.e2e
 OPENAI, GROQ, FIRST, SECOND = canary("sk-"), canary("gsk-"), canary("first-"), canary("second-")
@@ -74,6 +74,12 @@ def test_refused_and_odd_requests_show_nothing_either(proxy: RunningProxy) -> No
         pass
     with H2(proxy, connect_headers=f"Proxy-Authorization: Bearer {SECOND}\r\n"):
         pass
+
+
+def test_the_vault_over_http_holds_nothing_of_the_environment(proxy: RunningProxy) -> None:
+    reply = send(proxy, "/ai.json", headers={"Authorization": f"Bearer {PASSWORD}"})
+    assert reply.status == 200 and set(reply.json["providers"]) == {"openai", "groq"}
+    assert not leaks(SECRETS, reply.body)
 
 
 def test_a_broken_variable_does_not_open_or_leak(

@@ -21,7 +21,7 @@ NUMBER = "123456"  # switched authentication off in system 002
 ENVIRON = {
     "PROXY_API_KEY": f'["{NUMBER}", "second-token-of-002"]', "AUTH_TOKEN": "token-of-001", "WORKER_ACCESS_KEY": "12345678",
     "OPENAI_API_KEY": ",".join(KEYS), "GROQ_API_KEY": "gsk-environment-key-0001",
-    "CLOUDFLARE_ACCOUNT_ID": "acct", "AI_GATEWAY_NAME": "main", "DEFAULT_MODEL": "openai/gpt-4o",
+    "CLOUDFLARE_ACCOUNT_ID": "acct", "AI_GATEWAY_NAME": "main", "DEFAULT_MODEL": "openai/gpt-4o", "RETRY": "1",
 }  # fmt: skip
 
 
@@ -71,6 +71,13 @@ def test_keys_take_turns(proxy: RunningProxy, provider: FakeProvider) -> None:
         assert ask(proxy, NUMBER).status == 200
     arrived = [arrived.header("authorization") for arrived in provider.wait_for(4)]
     assert sorted(set(arrived)) == [f"Bearer {key}" for key in KEYS] and arrived[:2] == arrived[2:]
+
+
+def test_retry_takes_the_next_key(proxy: RunningProxy, provider: FakeProvider) -> None:
+    provider.next(429, {"Retry-After": "600"})
+    assert ask(proxy, NUMBER).status == 200
+    arrived = [arrived.header("authorization") for arrived in provider.wait_for(2)]
+    assert sorted(arrived) == [f"Bearer {key}" for key in KEYS]
 
 
 def test_an_open_gateway(proxy: RunningProxy, provider: FakeProvider) -> None:
@@ -151,6 +158,7 @@ def test_nobody_gets_in_without_any_token(tmp_path: Path) -> None:
     environ = {"PROXY_API_KEY": " , ", "AUTH_TOKEN": "", "WORKER_ACCESS_KEY": "[]", "OPENAI_API_KEY": KEYS[0]}
     with Serving(home, environ=environ) as serving:
         serving.ready()
+        assert "tokens accepted" not in serving.stdout
         for token in ("", ",", "[]", " ", "undefined", "null"):
             reply = send(serving, "/openai/v1/chat/completions", CHAT, headers={"Authorization": f"Bearer {token}"})
             assert reply.status in (401, 403)

@@ -81,7 +81,7 @@ class _Banner:
         name, token = _first_user(self.home)
         ca = self.home.ca / "mitmproxy-ca-cert.pem"
         providers, sources = tuple(self.world.vault.providers), dict(self.world.sources)
-        tokens = tuple(name for name in environment.TOKENS if os.environ.get(name))
+        tokens = tuple(dict.fromkeys(token.variable for token in environment.read(os.environ).tokens))
         ready = banner.Ready(address, web, self.home.path, name, token, ca, providers, tokens, sources)
         banner.show(ready, self.console)
 

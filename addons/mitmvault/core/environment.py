@@ -38,10 +38,11 @@ class VariableError(ValueError):
 
 @dataclass(frozen=True)
 class Token:
-    """A user token of the environment: the digest, and the name of whoever sends it."""
+    """A user token of the environment: the digest, the name of whoever sends it, and the variable."""
 
     user: str
     sha256: str
+    variable: str
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _named(tokens: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[Token]:
     for variable, found in tokens:
         user = variable.lower().replace("_", "-")
         for number, token in enumerate(found, 1):
-            yield Token(user if number == 1 else f"{user}-{number}", digest(token))
+            yield Token(user if number == 1 else f"{user}-{number}", digest(token), variable)
 
 
 _WRONG = {
