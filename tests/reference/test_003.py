@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from mitmvault.core.secret import Secret
+from mitmvault.home import store
 from tests.client import BEARER, connection, send
 from tests.leaks import arrival
 from tests.provider import FakeProvider
@@ -392,6 +394,67 @@ class Test9VaultFormat:
         assert proxy.home.vault.stat().st_size > 200_000
         assert send(proxy, "/groq/v1/chat/completions", chat("model-3999")).status == 200
         assert provider.wait_for(1)[0].json["model"] == "groq/model-3999"
+
+
+class Test9VaultOverHttp:
+    """`GET` and `PUT /ai.json.enc`, `GET /ai.json`; deviation: the download needs the token, and uploads are checked."""
+
+    OWNER = {"Authorization": f"Bearer {PASSWORD}"}  # noqa: RUF012
+
+    def test_upload_is_used_by_the_next_request(self, proxy: RunningProxy, provider: FakeProvider) -> None:
+        document = {
+            "version": 2,
+            "providers": {"groq": vault(provider.url)["groq"] | {"keys": [{"key": "sk-put-00001"}]}},
+        }
+        sealed = store.seal(json.dumps(document).encode(), Secret(PASSWORD))
+        reply = send(proxy, "/ai.json.enc", sealed, method="PUT", headers=self.OWNER | {"Content-Type": "text/plain"})
+        assert (reply.status, reply.json) == (200, {"ok": True, "message": "Vault updated"})
+        assert send(proxy, "/groq/v1/chat/completions", chat()).status == 200
+        assert provider.wait_for(1)[0].header("authorization") == "Bearer sk-put-00001"
+        downloaded = send(proxy, "/ai.json.enc", headers=self.OWNER)
+        assert (downloaded.body, downloaded.headers["etag"]) == (sealed, reply.headers["etag"])
+        assert send(proxy, "/ai.json", headers=self.OWNER).json == document
+
+    @pytest.mark.parametrize(
+        ("method", "target", "body", "headers", "status", "text"),
+        [
+            ("PUT", "/ai.json.enc", b"x", {}, 403, {"error": "Unauthorized"}),
+            ("PUT", "/ai.json.enc", b"x", {"Authorization": "Bearer wrong"}, 403, {"error": "Unauthorized"}),
+            ("PUT", "/ai.json.enc", b"", {"Authorization": f"Bearer {PASSWORD}"}, 400, {"error": "Empty body"}),
+            ("PUT", "/ai.json.enc", b" \n", {"Authorization": f"Bearer {PASSWORD}"}, 400, {"error": "Empty body"}),
+            ("GET", "/ai.json", None, {}, 401, {"error": "Missing Authorization header"}),
+        ],
+    )
+    def test_refusals(
+        self, proxy: RunningProxy, method: str, target: str, body: bytes | None, headers: dict[str, str],
+        status: int, text: dict[str, str],
+    ) -> None:  # fmt: skip
+        reply = send(proxy, target, body, method=method, headers=headers)
+        assert (reply.status, reply.json) == (status, text)
+
+    def test_a_wrong_password_is_a_403(self, proxy: RunningProxy) -> None:
+        reply = send(proxy, "/ai.json", headers={"Authorization": "Bearer another-password"})
+        assert (reply.status, reply.json["error"]) == (403, "Decryption failed")
+
+    @pytest.mark.parametrize("garbage", [b"hello", b"U2FsdGVkX18AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="])
+    def test_deviation_garbage_is_refused_and_the_old_vault_stays(
+        self, proxy: RunningProxy, provider: FakeProvider, garbage: bytes
+    ) -> None:
+        before = proxy.home.vault.read_bytes()
+        assert send(proxy, "/ai.json.enc", garbage, method="PUT", headers=self.OWNER).status == 400
+        assert proxy.home.vault.read_bytes() == before
+        assert send(proxy, "/groq/v1/chat/completions", chat()).status == 200
+        assert provider.wait_for(1)[0].header("authorization") == f"Bearer {KEYS['groq']}"
+
+    def test_deviation_a_stale_edit_is_refused(self, proxy: RunningProxy, provider: FakeProvider) -> None:
+        sealed = store.seal(json.dumps({"version": 1, "providers": {}}).encode(), Secret(PASSWORD))
+        stale = self.OWNER | {"If-Match": '"another"'}
+        assert send(proxy, "/ai.json.enc", sealed, method="PUT", headers=stale).status == 412
+
+    def test_deviation_an_ordinary_user_reads_no_keys(self, proxy: RunningProxy) -> None:
+        for target in ("/ai.json", "/ai.json.enc"):
+            reply = send(proxy, target)
+            assert reply.status == 403 and not any(key.encode() in reply.body for key in KEYS.values())
 
 
 class Test10Users:
