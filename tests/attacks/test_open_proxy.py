@@ -57,7 +57,7 @@ class TestByDefault(Attacked):
                 host = own if way in ("base URL", "x-host-final") else OPENAI
                 with client:
                     reply = answer(client.send(post(*credential, *extra, target=target, host=host, token=None)))
-                refused(reply, *((401, "missing_token") if token is None else (403, "unknown_token")))
+                refused(reply, *((403, "unknown_token") if token else (401, "missing_token")))
         assert asked == []
         assert_unreached(provider, before)
 
