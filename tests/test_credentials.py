@@ -164,3 +164,25 @@ def test_cloudflares_headers_are_for_a_gateway_alone():
     headers = (("CF-AIG-Cache-TTL", "60"), ("cf-aig-gateway-id", "theirs"), ("cf-aig-authorization", "x"), ("A", "b"))
     assert stripped_headers(headers) == (("CF-AIG-Cache-TTL", "60"), ("A", "b"))
     assert stripped_headers(headers, gateway=False) == (("A", "b"),)
+
+
+SIGNED = "AWS4-HMAC-SHA256 Credential={}/20261121/us-east-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date, Signature=0f"
+
+
+@pytest.mark.parametrize("spell", [SIGNED, SIGNED.replace(", ", ","), SIGNED.replace("AWS4", "aws4")])
+def test_the_access_key_id_of_a_signature_may_be_the_token(spell):
+    came = arrival("/x", ("Authorization", spell.format(T)))
+    assert list(candidates(came)) == [T]
+    assert list(candidates(arrival("/x", ("Authorization", "AWS4-HMAC-SHA256 Signature=0f")))) == []
+
+
+def test_what_belongs_to_a_clients_signature_does_not_leave():
+    headers = (
+        ("X-Amz-Date", "now"),
+        ("x-amz-content-sha256", "0f"),
+        ("X-Amz-Security-Token", "t"),
+        ("x-amzn-trace", "1"),
+    )
+    assert stripped_headers(headers) == (("x-amzn-trace", "1"),)
+    query = "/x?X-Amz-Algorithm=a&b=1&X-Amz-Credential=mv-1%2F2&x%2Damz-signature=0f"
+    assert stripped_target(query) == "/x?b=1"

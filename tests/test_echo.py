@@ -8,6 +8,7 @@ from mitmvault.core.attempts import expand
 from mitmvault.core.decide import decide
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import echo, permits
+from tests import aws
 from tests.worlds import arrival, bearer, world
 
 MADE = decide(world(), arrival("/openai/v1/models", bearer(), method="GET"))
@@ -60,3 +61,15 @@ def test_the_keys_of_every_attempt() -> None:
     assert echo.body_filter(request, response)(first + b" " + second + b"!") == [
         b"*" * len(first) + b" " + b"*" * len(second) + b"!"
     ]
+
+
+def test_of_a_key_pair_its_parts() -> None:
+    entry = {
+        "endpoint": "https://bedrock-runtime.eu-west-1.amazonaws.com",
+        "keys": [{"key": aws.PAIR | {"sessionToken": aws.SESSION}}],
+    }
+    permit = decide(world({"aws-bedrock": entry}), arrival("/bedrock/model/x/y", bearer(), method="GET"))
+    assert isinstance(permit, Permit)
+    request = http.Request.make("GET", "https://aws.example/")
+    permits.attach(request, permit)
+    assert echo.secrets_of(request) == (aws.SECRET_KEY.encode(), aws.SESSION.encode())

@@ -18,6 +18,7 @@ from mitmvault.core.refusal import Refusal
 from mitmvault.core.universal import in_turn
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import key, permits, switch
+from tests import aws
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, TOKENS, arrival, bearer, chat, through_gateway, world
 
 KEY = PROVIDERS["openai"]["keys"][0]["key"]
@@ -302,3 +303,29 @@ def test_steps_without_a_body_of_theirs_do_not_leave():
     request = request_for(permit)
     machine, out = drive(request, server_for(permit))
     assert machine.seen == [] and out[0].event.refusal.reason == "not_permitted"
+
+
+# --- keys that sign ---
+
+BEDROCK = {"endpoint": "https://bedrock-runtime.eu-west-1.amazonaws.com", "keys": [{"key": aws.PAIR}]}
+
+
+def test_a_pair_signs_the_copy():
+    permit = permit_for("/bedrock/model/m%3A0/converse", world({"aws-bedrock": BEDROCK}))
+    request = request_for(permit)
+    outgoing = write(permit, request, server_for(permit))
+    assert outgoing.headers["authorization"].startswith(f"AWS4-HMAC-SHA256 Credential={aws.ACCESS_KEY}/")
+    assert "/eu-west-1/bedrock/aws4_request, " in outgoing.headers["authorization"]
+    for seen in (request, outgoing):
+        assert aws.SECRET_KEY not in repr(seen.get_state())
+    assert request.headers["authorization"] == "AWS4-HMAC-SHA256 [aws-bedrock #1 …S001]"
+
+
+def test_a_pair_without_anything_to_sign_stays_here():
+    permit = permit_for("/bedrock/model/m%3A0/converse", world({"aws-bedrock": BEDROCK}))
+    permit = dataclasses.replace(permit, target=dataclasses.replace(permit.target, signing=None))
+    request = request_for(permit)
+    outgoing = request.copy()
+    with pytest.raises(Refusal) as caught:
+        key.write(server_for(permit), request, outgoing)
+    assert caught.value.reason == "not_permitted" and aws.SECRET_KEY not in repr(outgoing.get_state())

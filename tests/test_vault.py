@@ -8,6 +8,7 @@ import pytest
 from mitmvault.core import vault
 from mitmvault.core.secret import Secret
 from mitmvault.core.vault import Key, Model, Provider, Vault, VaultError
+from tests import aws
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "vault.json").read_text("utf-8"))
 
@@ -118,3 +119,48 @@ def test_masked_is_a_copy_without_secrets():
     assert shown["providers"]["groq"]["keys"][0] == {"key": "…aaaa", "owner": "ronan", "type": "paid"}
     assert "made" not in json.dumps(shown) and json.dumps(EXAMPLE) == before
     assert shown["providers"]["groq"]["models"] == EXAMPLE["providers"]["groq"]["models"]
+
+
+# --- keys that are no texts ---
+
+
+def with_key(key, **fields) -> Provider:
+    return vault.checked({"providers": {"p": {"keys": [{"key": key}], **fields}}}).providers["p"]
+
+
+def test_a_key_may_be_an_object_or_its_text():
+    for key in (aws.PAIR, json.dumps(aws.PAIR, indent=2)):
+        (found,) = with_key(key, region="eu-west-1").keys
+        assert (found.form, found.label, json.loads(found.secret.reveal())) == ("aws", "#1 …S001", aws.PAIR)
+        assert aws.SECRET_KEY not in repr(found)
+    assert with_key("sk-made-up").keys[0].form == "text"
+    assert with_key("sk-made-up", region="eu-west-1").region == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "words"),
+    [
+        ({"secretAccessKey": aws.SECRET_KEY}, {}, "providers.p.keys[0].key: accessKeyId must be"),
+        ('{"accessKeyId": ' + aws.SECRET_KEY, {}, "providers.p.keys[0].key: begins like a JSON object"),
+        ({"private_key": aws.SECRET_KEY}, {}, "providers.p.keys[0].key: is an object, but neither"),
+        ([aws.SECRET_KEY], {}, "providers.p.keys[0].key: must be a string"),
+        ("k", {"region": "EU/west"}, "providers.p.region: must be the name of a region"),
+        ("k", {"region": "evil.example"}, "providers.p.region: must be the name of a region"),
+    ],
+)
+def test_a_mangled_one_is_named_by_its_place_alone(key, fields, words):
+    with pytest.raises(VaultError) as caught:
+        with_key(key, **fields)
+    assert words in str(caught.value) and aws.SECRET_KEY[:9] not in str(caught.value)
+
+
+def test_of_an_object_nothing_secret_is_shown():
+    account = {
+        "type": "service_account",
+        "client_email": "robot@x",
+        "private_key": "made-up-pem",
+        "private_key_id": "made-up-id",
+    }
+    shown = repr(vault.masked({"keys": [{"key": aws.PAIR | {"sessionToken": aws.SESSION}}, {"key": account}]}))
+    for secret in (aws.SECRET_KEY, aws.SESSION, aws.ACCESS_KEY, "made-up-pem", "made-up-id"):
+        assert secret not in shown

@@ -147,7 +147,7 @@ class Gate:
 
     def _overflow(self, flow: http.HTTPFlow, pending: Pending) -> None:
         """The body is larger than what we read: permit it unread, or refuse it."""
-        if not isinstance(pending.admission, Found) and not pending.admission.needs_body:
+        if not isinstance(pending.admission, Found) and not pending.admission.waits:
             self._settle(flow, pending, pending.admission, None)
             return
         limit = pending.world.settings.body_limit

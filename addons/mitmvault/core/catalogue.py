@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mitmvault.core import endpoint, path_model
+from mitmvault.core import endpoint, key_form, path_model
 from mitmvault.core.hostnames import normal
 from mitmvault.core.model_list import USUAL, ModelList
 from mitmvault.core.refusal import DIALECTS
@@ -103,6 +103,7 @@ class Spec:
     model_in_query: tuple[str, ...] = ("model",)  # what names the model in the query of a WebSocket handshake
     models: tuple[str, ...] = ()  # patterns of its models' ids, for requests that name no provider; lower case
     list: ModelList | None = USUAL  # where it says itself which models it has; None: nowhere
+    key_forms: tuple[str, ...] = ()  # of keys that are no text to be sent (see core.key_form)
     gateway: Gateway | None = None
     env: tuple[str, ...] = ()  # environment variables that may hold its keys; the first that is set counts
     confined: bool = False  # its keys open more than models: nothing outside the base paths is requested
@@ -357,6 +358,7 @@ _READERS: dict[type, dict[str, Reader]] = {
     Spec: {
         "name": _text, "aliases": _list(_name), "hosts": _list(_host), "endpoint": _endpoint, "base_path": _path,
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),
+        "key_forms": _list(_one_of(key_form.NAMES)),
         "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _list(_model_path),
         "model_in_query": _list(_name),
         "models": _list(_text), "gateway": _shaped(Gateway, "slug"), "list": _model_list,

@@ -28,6 +28,10 @@ _SCHEMES = frozenset({"bearer", "token", "basic"})
 _PAIRS = re.compile("[&;]")  # some servers take a semicolon for an ampersand
 _PAIR = re.compile("[^&;]*[&;]|[^&;]+")
 QUERY_CARRIERS = frozenset({"key", "auth_token"})
+# A signed URL of AWS: its access key id is in clear, and a signature of the client's is nothing to send on.
+_SIGNED_QUERY = "x-amz-"
+# AWS SDKs sign with whatever they have for a key pair; the access key id stands in clear and may be the token.
+_SIGNED = re.compile(r"(?:^|[\s,])Credential=([^/,\s]+)/")
 # Browsers cannot set headers on a WebSocket, so OpenAI and Cloudflare take keys as subprotocols.
 SUBPROTOCOLS = ("openai-insecure-api-key.", "cf-aig-authorization.")
 
@@ -45,7 +49,8 @@ CREDENTIALS = frozenset(CARRIERS) - {"sec-websocket-protocol"} | {
 }
 AIG = "cf-aig-"
 # Beside them: our own control header, and what says where to: host and gateway are set anew from the destination.
-STRIPPED = CREDENTIALS | {"x-host-final", SESSION, "host", "cf-aig-gateway-id"}
+# So is what belongs to a signature of the client's own for AWS.
+STRIPPED = CREDENTIALS | {"x-host-final", SESSION, "host", "cf-aig-gateway-id", "x-amz-date", "x-amz-content-sha256"}
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authenticate"})
 
 
@@ -97,12 +102,16 @@ def stripped_target(target: str) -> str:
 
 
 def _carries(pair: str) -> bool:
-    return unquote_plus(pair.partition("=")[0]).lower() in QUERY_CARRIERS
+    name = unquote_plus(pair.partition("=")[0]).lower()
+    return name in QUERY_CARRIERS or name.startswith(_SIGNED_QUERY)
 
 
 def _scheme(value: str) -> Iterator[str]:
     scheme, _, rest = value.strip().partition(" ")
     rest = rest.strip()
+    if scheme.lower() == "aws4-hmac-sha256":
+        yield from _SIGNED.findall(rest)
+        return
     if scheme.lower() != "basic":
         if rest or scheme.lower() not in _SCHEMES:  # "Bearer" with nothing behind it carries nothing
             yield rest or scheme  # "Bearer token", "Token token", or the bare token

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from mitmvault.core.key_form import TEXT
 from mitmvault.core.paths import Native, endpoint_path
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
@@ -78,6 +79,7 @@ class Door:
     token: Secret | None  # a gateway of the environment may be open
     modes: tuple[str, ...]
     chosen: bool  # by the operator, not by `auto`
+    sendable: bool = True  # are all keys texts that may stand in a body?
 
     def mode(self, known: Known, path: Native, method: str) -> str:
         """The mode for a request: the first that serves it. Raises Refusal."""
@@ -94,7 +96,7 @@ class Door:
     def address(self) -> tuple[str, str, Secret | None] | None:
         """What tells one gateway's universal endpoint from another's; None where there is none."""
         parts = urlsplit(self.url)
-        shares = set(self.modes) <= {"compat", "native", "universal"}
+        shares = self.sendable and set(self.modes) <= {"compat", "native", "universal"}
         return (f"{parts.scheme}://{parts.netloc}".lower(), self.base, self.token) if shares else None
 
     def why(self, mode: str) -> str:
@@ -124,7 +126,7 @@ def _door(world: World, known: Known) -> Door | None:
     form, chosen = _form(entry.gateway_endpoint), entry.gateway_mode != "auto"
     modes = _offered(known, (entry.gateway_mode,) if chosen else AUTO[form])
     if not modes:
-        raise Refusal("provider_not_configured", f"Cloudflare does not offer {known.name} in its compat and REST form; "
+        raise Refusal("provider_not_configured", f"{known.name} goes through the gateway by its own paths alone: "
                       f"set gatewayMode native, and a gatewayEndpoint such as {_AT_GATEWAY}.")  # fmt: skip
     if chosen and form not in FITTING[entry.gateway_mode]:
         wanted = _AT_REST if entry.gateway_mode == "rest" else _AT_GATEWAY
@@ -142,7 +144,7 @@ def _door(world: World, known: Known) -> Door | None:
     if url is None:
         raise Refusal("provider_not_configured", f"The gatewayEndpoint of {known.name} contains {{account}}; "
                       "set CLOUDFLARE_ACCOUNT_ID in mitmvault's environment.")  # fmt: skip
-    return Door(url, endpoint_path(url).removesuffix(COMPAT), token, modes, chosen)
+    return Door(url, endpoint_path(url).removesuffix(COMPAT), token, modes, chosen, _sendable(known))
 
 
 def _ambient(world: World, known: Known) -> Door | None:
@@ -158,13 +160,25 @@ def _ambient(world: World, known: Known) -> Door | None:
         return None
     url = f"{ORIGIN}/v1/{world.account}/{world.gateway_name}{COMPAT}"
     token, modes = world.gateway_token or entry.gateway_key, _offered(known, AUTO["compat"])
-    return Door(url, endpoint_path(url).removesuffix(COMPAT), token, modes, chosen=False)
+    return Door(url, endpoint_path(url).removesuffix(COMPAT), token, modes, False, _sendable(known))
 
 
 def _offered(known: Known, modes: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the modes that Cloudflare has for the provider."""
-    native_only = known.spec.gateway is not None and known.spec.gateway.native_only
-    return tuple(mode for mode in modes if not (native_only and mode in ("compat", "rest")))
+    """Those of the modes that Cloudflare has for the provider, and that the forms of its keys allow.
+
+    A signature is for one address, and a token of Google's is taken at the provider's own paths alone.
+    """
+    closed = set()
+    if known.spec.gateway and known.spec.gateway.native_only:
+        closed |= {"compat", "rest"}
+    if not _sendable(known):
+        closed |= {"compat", "universal", "gateway"}
+    return tuple(mode for mode in modes if mode not in closed)
+
+
+def _sendable(known: Known) -> bool:
+    """Are all its keys texts, which may be sent as they are?"""
+    return all(key.form == TEXT for key in known.keys)
 
 
 def _elsewhere(world: World, known: Known, gate: Door | None, name: str) -> Door:
@@ -195,7 +209,7 @@ def serves_without_key(world: World, known: Known) -> bool:
 def is_usable(world: World, known: Known) -> bool:
     """Has the vault what requests to this provider need: a key that is not expired, or a gateway with one?"""
     entry = known.entry
-    return entry is not None and (any(key.usable for key in entry.keys) or serves_without_key(world, known))
+    return entry is not None and (bool(known.keys) or serves_without_key(world, known))
 
 
 def is_chat(known: Known, path: Native) -> bool:

@@ -16,6 +16,7 @@ from mitmvault.core.catalogue import Auth
 from mitmvault.core.credentials import stripped_target
 from mitmvault.core.detours import chosen
 from mitmvault.core.gateway import serves_without_key
+from mitmvault.core.key_form import NAMES
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import Route
 from mitmvault.core.scope import check_model, check_provider
@@ -81,6 +82,8 @@ def permitted(
         model=model,
         body=edited,
         dialect=admission.dialect,
+        # A signature covers the whole body, and AWS takes it in one piece.
+        dropped=frozenset({"transfer-encoding"}) if target.signing else frozenset(),
     )
     if not target.wraps_body:
         return found
@@ -128,11 +131,14 @@ def _keys(world: World, arrival: Arrival, known: Known) -> tuple[Key, ...]:
 
 def usable_keys(known: Known) -> tuple[Key, ...]:
     """The provider's keys that are not expired. Raises Refusal when there is none."""
-    keys = tuple(key for key in known.entry.keys if key.usable) if known.entry else ()
-    if keys:
-        return keys
-    have = len(known.entry.keys) if known.entry else 0
-    text = f"all {have} keys are expired" if have else "the vault has no key for it"
+    if known.keys:
+        return known.keys
+    every = known.entry.keys if known.entry else ()
+    unfit = next((key for key in every if key.usable), None)
+    if unfit:
+        text = f"key #{unfit.number} is {NAMES[unfit.form]}, which it does not take"
+    else:
+        text = f"all {len(every)} keys are expired" if every else "the vault has no key for it"
     raise Refusal("no_usable_key", f"Provider {known.name} has no usable key: {text}.")
 
 

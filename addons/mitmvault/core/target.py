@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 from mitmvault.core.endpoint import ACCOUNT
 from mitmvault.core.gateway import CHAT, COMPAT, Door, behind_slug, door, model_prefix, relative, rest_tail, slug
+from mitmvault.core.key_form import AWS
 from mitmvault.core.paths import Native, endpoint_path, join
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.signing import Signing, signing
 from mitmvault.core.verdict import AIG_AUTHORIZATION, Target
 from mitmvault.core.world import Known, World
 
@@ -32,7 +34,13 @@ def choose(
     `mode` is one that the gateway, if there is one, can serve beside its own; `gateway` is one that the client names.
     """
     if gate := door(world, known, gateway):
-        return _gateway(world, known, gate, path, query, mode or gate.mode(known, path, method))
+        found = _gateway(world, known, gate, path, query, mode or gate.mode(known, path, method))
+    else:
+        found = _direct(world, known, path, query)
+    return replace(found, signing=_signing(world, known, path, query)) if found.sends_key else found
+
+
+def _direct(world: World, known: Known, path: Native, query: str) -> Target:
     endpoint = world.endpoint_of(known)
     if endpoint is None or "*" in known.spec.base_path:
         raise Refusal("provider_not_configured", _missing(known))
@@ -57,6 +65,15 @@ def _gateway(world: World, known: Known, gate: Door, path: Native, query: str, m
         prefixes_model=mode in ("compat", "gateway", "rest"),
         prefix=prefix,
     )
+
+
+def _signing(world: World, known: Known, path: Native, query: str) -> Signing | None:
+    """What keys that sign have to sign: the request as the provider itself is asked. Raises Refusal."""
+    if all(key.form != AWS for key in known.keys):
+        return None
+    found = _direct(world, known, path, query)
+    url = f"{found.scheme}://{found.authority}{found.path}"
+    return signing(known.name, known.entry.region if known.entry else None, found.host, url)
 
 
 def _native(world: World, known: Known, gate: Door, path: Native) -> str:

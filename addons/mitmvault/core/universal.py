@@ -91,7 +91,7 @@ def _sealed(permit: Permit, order: Order) -> Permit:
 
 def _write(body: bytearray, step: Step, key: Key) -> Slot:
     """Append one element; returns the place of its key."""
-    credential = Credential(step.key_header, step.key_template, key.secret, f"{step.provider} {key.label}")
+    credential = Credential(step.key_header, step.key_template, key.secret, f"{step.provider} {key.label}", key.form)
     body += b'{"provider":' + _json(step.slug) + b',"endpoint":' + _json(step.endpoint)
     body += b',"headers":{' + _json(step.key_header) + b":"
     start = len(body)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mitmvault.core import document, endpoint
+from mitmvault.core import document, endpoint, key_form
 from mitmvault.core.document import Document, DocumentError
 from mitmvault.core.field import Field
 from mitmvault.core.masked import masked as masked
@@ -21,6 +21,7 @@ _EXPIRED = "expired"
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 GATEWAY_MODES = ("auto", "compat", "native", "rest", "universal")
 
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 # Visible ASCII; blanks inside, not at the ends.
 HEADER_SAFE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z")
 
@@ -42,6 +43,8 @@ class Key:
     owner: str
     type: str
     number: int
+    form: str = key_form.TEXT
+    name: str = ""  # by which people recognise it, where its last characters do not help
 
     @property
     def usable(self) -> bool:
@@ -51,7 +54,7 @@ class Key:
     @property
     def label(self) -> str:
         """How people recognise the key: `#2 …a1f3`."""
-        return f"#{self.number} {self.secret.fingerprint}"
+        return f"#{self.number} {self.name or self.secret.fingerprint}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Provider:
     models: tuple[Model, ...]
     gateway_mode: str = "auto"
     gateway_id: str | None = None  # the gateway's name, where the address does not hold it
+    region: str | None = None  # of AWS, where the endpoint does not hold it
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,7 @@ def _provider(name: str, field: Field) -> Provider:
         models=tuple(_model(inner) for inner in field["models"].items()),
         gateway_mode=_mode(field["gatewayMode"]),
         gateway_id=_gateway_id(field["gatewayId"]),
+        region=_region(field["region"]),
     )
 
 
@@ -150,8 +155,22 @@ def _gateway_id(field: Field) -> str | None:
     return name
 
 
+def _region(field: Field) -> str | None:
+    name = field.text("") or None
+    if name and not _REGION.match(name):
+        field.fail("must be the name of a region, such as eu-west-1")
+    return name
+
+
 def _key(field: Field, number: int) -> Key:
-    return Key(_secret(field["key"]), field["owner"].text(""), field["type"].text(""), number)
+    inner = field["key"]
+    try:
+        found = key_form.read(inner.value)
+    except key_form.KeyFormError as error:
+        inner.fail(str(error))
+    form, name = (found.form, found.name) if found else (key_form.TEXT, "")
+    secret = _secret(Field(found.text, inner.path, VaultError) if found else inner)
+    return Key(secret, field["owner"].text(""), field["type"].text(""), number, form, name)
 
 
 def _model(field: Field) -> Model:

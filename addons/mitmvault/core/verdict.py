@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mitmvault.core.key_form import AWS, GOOGLE, SCHEMES, TEXT
+from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
+from mitmvault.core.signing import Signing
 from mitmvault.core.users import User
 from mitmvault.core.vault import Key
 from mitmvault.core.world import Known
@@ -29,6 +32,7 @@ class Target:
     slug: str = ""  # at the universal endpoint: the provider's name there,
     endpoint: str = ""  # and its own path, without a leading slash
     token_header: str = AIG_AUTHORIZATION
+    signing: Signing | None = None  # what a key that signs has to sign
 
     @property
     def sends_key(self) -> bool:
@@ -62,6 +66,11 @@ class Admission:
     def dialect(self) -> str:
         return self.known.spec.shape_for(self.target.native_path)
 
+    @property
+    def waits(self) -> bool:
+        """May nothing be sent before the whole body is here?"""
+        return self.needs_body or self.target.signing is not None
+
 
 @dataclass(frozen=True)
 class Undecided:
@@ -70,6 +79,7 @@ class Undecided:
     user: User
     dialect: str
     needs_body: bool = True
+    waits: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,7 @@ class Several:
     user: User
     dialect: str = "openai"
     needs_body: bool = True
+    waits: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,7 @@ class Credential:
     template: str
     secret: Secret
     label: str
+    form: str = TEXT
 
     @property
     def shown(self) -> str:
@@ -104,7 +116,9 @@ class Credential:
         return self.template.format(f"[{self.label}]")
 
     def value(self) -> str:
-        """The real header value. For the wire ring alone."""
+        """The real header value. For the wire ring alone. Raises Refusal for a secret that must not leave as it is."""
+        if self.form in (AWS, GOOGLE):
+            raise Refusal("not_permitted", "This key is not one to be sent; nothing was sent.")
         return self.template.format(self.secret.reveal())
 
 
@@ -159,7 +173,8 @@ class Permit:
         found = []
         if self.keys:  # none where the gateway has one itself, or they stand in the body
             key = self.keys[0]
-            found.append(Credential(self.key_header, self.key_template, key.secret, f"{self.provider} {key.label}"))
+            header, template = SCHEMES.get(key.form, (self.key_header, self.key_template))
+            found.append(Credential(header, template, key.secret, f"{self.provider} {key.label}", key.form))
         if token := self.target.gateway_token:
             found.append(Credential(self.target.token_header, "Bearer {}", token, f"gateway {token.fingerprint}"))
         return tuple(found)

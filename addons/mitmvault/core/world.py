@@ -12,11 +12,12 @@ from mitmvault.core import networks
 from mitmvault.core.catalogue import Catalogue, Spec, filled
 from mitmvault.core.endpoint import ACCOUNT
 from mitmvault.core.hostnames import DEFAULT_PORTS, normal
+from mitmvault.core.key_form import TEXT
 from mitmvault.core.paths import custom_spec, endpoint_path
 from mitmvault.core.secret import Secret
 from mitmvault.core.settings import Settings
 from mitmvault.core.users import Users
-from mitmvault.core.vault import Provider, Vault
+from mitmvault.core.vault import Key, Provider, Vault
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Known:
     entry: Provider | None
     names: frozenset[str] = frozenset()  # every name that leads here
     ports: frozenset[int] = frozenset(DEFAULT_PORTS.values())  # where its hosts are its own
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys that may be used: not expired, and of a form that the provider takes."""
+        forms = (TEXT, *self.spec.key_forms)
+        return tuple(key for key in self.entry.keys if key.usable and key.form in forms) if self.entry else ()
 
 
 @dataclass(frozen=True)

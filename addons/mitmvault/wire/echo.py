@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 from mitmproxy import http
 
+from mitmvault.core.key_form import secret_parts
 from mitmvault.core.masking import filter_for
 from mitmvault.wire import permits
 
@@ -18,7 +19,8 @@ def secrets_of(request: http.Request) -> tuple[bytes, ...]:
     """The credentials that were written for this request, as bytes."""
     found: list[str] = []
     for permit in permits.given(request):
-        found += [credential.secret.reveal() for credential in permit.credentials()]
+        for credential in permit.credentials():
+            found += secret_parts(credential.form, credential.secret.reveal())
         for slot in permit.slots:
             secret = slot.credential.secret.reveal()
             found += [secret, msgspec.json.encode(secret).decode()[1:-1]]  # as it stands in the body that was sent

@@ -25,9 +25,10 @@ from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers.http import HttpEvent, ReceiveHttp, RequestData, RequestHeaders
 
 from mitmvault.core.credentials import CREDENTIALS
+from mitmvault.core.key_form import AWS
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Permit
-from mitmvault.wire import compat, permits, retry, switch
+from mitmvault.wire import compat, permits, retry, sigv4, switch
 
 logger = logging.getLogger(__name__)
 _NAMES = ("Http1Client", "Http2Client", "Http3Client")
@@ -84,7 +85,10 @@ def write(connection: Connection, original: Request, outgoing: Request) -> None:
     if outgoing.headers.get("connection", "").lower() == "close":  # between the client and us
         outgoing.headers.pop("connection")
     for credential in permit.credentials():
-        outgoing.headers[credential.header] = credential.value()
+        if credential.form == AWS and permit.target.signing:
+            sigv4.sign(outgoing, credential.secret, permit.target.signing)
+        else:
+            outgoing.headers[credential.header] = credential.value()
 
 
 def filled(original: Request, outgoing: Request) -> bytes | None:

@@ -20,6 +20,10 @@ TALKATIVE = (
     "tornado.general",
     "aioquic",
     "quic",
+    "botocore.auth",  # what is signed, session tokens included
+    "botocore.credentials",
+    "google.auth",
+    "google.oauth2",
 )
 
 
