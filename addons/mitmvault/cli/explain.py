@@ -21,6 +21,7 @@ from mitmvault.core.hostnames import DEFAULT_PORTS, split_authority
 from mitmvault.core.networks import is_loopback
 from mitmvault.core.world import World
 from mitmvault.home import configuration
+from mitmvault.local.pages import PAGES
 
 OWN_PORT = 8080
 
@@ -74,7 +75,7 @@ def _explained(world: World, command: curl.Command, user: str | None) -> Explana
         if vouched is None:
             raise click.ClickException(f"there is no user {user} who may in; mitmvault users list shows them")
     connect = _connect(arrival, command) if arrival.way is Way.TUNNEL else None
-    return explain(world, replace(arrival, vouched=vouched), command.body or b"", connect)
+    return explain(world, replace(arrival, vouched=vouched), command.body or b"", connect, PAGES)
 
 
 def _arrival(world: World, command: curl.Command) -> Arrival:

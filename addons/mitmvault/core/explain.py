@@ -6,12 +6,14 @@ Rules: 1. It is the same decision that the proxy makes (`decide`), on the same a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.credentials import stripped_headers, stripped_target
 from mitmvault.core.decide import decide
+from mitmvault.core.detours import follow
+from mitmvault.core.page import Page, find
 from mitmvault.core.place import Passage, tunnel
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.universal import in_turn
@@ -35,8 +37,13 @@ class Explanation:
     facts: dict[str, object] = field(default_factory=dict)  # the same for programs
 
 
-def explain(world: World, arrival: Arrival, body: bytes = b"", connect: Arrival | None = None) -> Explanation:
-    """Tell the decision about a request that has arrived completely; `connect` is the CONNECT before it, if any."""
+def explain(
+    world: World, arrival: Arrival, body: bytes = b"", connect: Arrival | None = None, pages: Iterable[Page] = ()
+) -> Explanation:
+    """Tell the decision about a request that has arrived completely.
+
+    `connect` is the CONNECT before it, if any; `pages` are those that mitmvault answers itself.
+    """
     if connect is not None:
         way = ("way in", "forward proxy: CONNECT")
         try:
@@ -47,10 +54,16 @@ def explain(world: World, arrival: Arrival, body: bytes = b"", connect: Arrival 
             text = f"{connect.host} is no provider's host: the bytes pass unread, and no key is involved"
             return Explanation((way, ("tunnel", text)), facts={"tunnel": "unread"})
         arrival = replace(arrival, vouched=arrival.vouched or opened.user)
+    way = ("way in", WAYS[arrival.way])
+    try:
+        own = find(pages, world, follow(world, arrival), 0.0)
+    except Refusal as refusal:
+        return _refused(refusal, way)
+    if own:
+        return Explanation((way, ("page", f"mitmvault answers {own.page.path} itself")), facts={"page": own.page.path})
     verdict = decide(world, arrival, body)
     if isinstance(verdict, Permit):
         verdict = in_turn(verdict, lambda _, keys: keys)  # whose turn it is, only the running proxy knows
-    way = ("way in", WAYS[arrival.way])
     if isinstance(verdict, Refusal):
         return _refused(verdict, way)
     steps = (way, *_permitted(arrival, verdict))
