@@ -10,7 +10,7 @@ import logging
 import os
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -204,6 +204,18 @@ class Recorder:
         with self._ended:
             assert self._ended.wait_for(lambda: self.ended >= count, TIMEOUT), f"{self.ended} of {count} ended"
         return [state for state in self.states if isinstance(state, http.HTTPFlow)]
+
+    def wait_for(self, fits: Callable[[http.HTTPFlow], Any]) -> http.HTTPFlow:
+        """Wait until a flow has ended in a response, and fits. Others may end meanwhile: those of an earlier test."""
+
+        def found() -> http.HTTPFlow | None:
+            flows = (state for state in list(self.states) if isinstance(state, http.HTTPFlow))
+            return next((flow for flow in flows if flow.response and flow.response.timestamp_end and fits(flow)), None)
+
+        with self._ended:
+            flow = self._ended.wait_for(found, TIMEOUT)
+            assert flow, "no such flow has ended"
+            return flow
 
     def _see(self, seen: flow.Flow) -> None:
         self.states.append(seen.copy())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.client import CHAT, send
+from tests.client import BEARER, CHAT, send
 from tests.provider import FakeProvider
 from tests.proxy import KEY, RunningProxy, key
 
@@ -145,11 +145,11 @@ def test_an_error_of_the_gateways_own_carries_a_hint(proxy: RunningProxy, provid
         provider.next(401, headers, chunks=[body[:20], body[20:]])
     else:
         provider.next(401, headers, body)
-    ended = proxy.recorder.ended
-    reply = send(proxy, "/groq/v1/chat/completions", CHAT)
+    reply = send(proxy, "/groq/v1/chat/completions", CHAT, headers=BEARER | {"x-mark": form})
     assert (reply.status, reply.body) == (401, body)
     assert "Cloudflare code 2009: " in reply.headers["x-mitmvault-hint"]
-    assert "Cloudflare code 2009" in proxy.recorder.wait_ended(ended + 1)[-1].comment
+    flow = proxy.recorder.wait_for(lambda flow: flow.request.headers.get("x-mark") == form)
+    assert "Cloudflare code 2009" in flow.comment
 
 
 @pytest.mark.parametrize("target", ["/groq/v1/chat/completions", "/morph/v1/chat/completions"])

@@ -46,11 +46,16 @@ def ask(proxy: RunningProxy, *steps: bytes, **headers: str) -> Reply:
     return send(proxy, "/", b"[" + b", ".join(steps) + b"]", headers={**JSON, **headers})
 
 
+def _told(proxy: RunningProxy, mark: str) -> str:
+    """The story of the request with this mark."""
+    return proxy.recorder.wait_for(lambda flow: flow.request.headers.get("user-agent") == mark).comment
+
+
 def test_one_gateway_gets_one_request(proxy: RunningProxy, provider: FakeProvider) -> None:
     provider.next(headers={"cf-aig-step": "2"}, body=b'{"done": 1}')
     own = b', "headers": {"Authorization": "Bearer theirs", "cf-aig-cache-ttl": "60"}, "config": {"maxAttempts" :2}'
-    ended = proxy.recorder.ended
-    reply = ask(proxy, step("groq", more=own), step("anthropic", "v1/messages"), step("groq", "embeddings"))
+    steps = (step("groq", more=own), step("anthropic", "v1/messages"), step("groq", "embeddings"))
+    reply = ask(proxy, *steps, **{"user-agent": "one"})
     assert (reply.status, reply.json, reply.headers["cf-aig-step"]) == (200, {"done": 1}, "2")
     [arrived] = provider.wait_for(1)
     assert (arrived.method, arrived.target) == ("POST", "/v1/acct/main")
@@ -64,17 +69,15 @@ def test_one_gateway_gets_one_request(proxy: RunningProxy, provider: FakeProvide
     assert arrived.headers_named("cf-aig-authorization") == [f"Bearer {AIG_TOKEN}"]
     assert arrived.headers_named("authorization") == arrived.headers_named("cf-aig-cache-ttl") == []
     assert arrived.headers_named("content-length") == [str(len(arrived.body))]
-    assert "via universal gateway" in proxy.recorder.wait_ended(ended + 1)[-1].comment
+    assert "via universal gateway" in _told(proxy, "one")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 500])
 def test_without_a_gateway_the_next_step_answers(proxy: RunningProxy, provider: FakeProvider, status: int) -> None:
     provider.next(status, body=b'{"error": "no"}', when=lambda arrived: "/openai/" in arrived.target)
     provider.next(body=b'{"done": 1}', when=lambda arrived: "/mistral/" in arrived.target)
-    ended = proxy.recorder.ended
-    reply = ask(
-        proxy, step("openai"), step("mistral", "fim/completions?a=1"), **{"x-outer": "1", "cf-aig-metadata": "x"}
-    )
+    headers = {"x-outer": "1", "cf-aig-metadata": "x", "user-agent": f"{status}"}
+    reply = ask(proxy, step("openai"), step("mistral", "fim/completions?a=1"), **headers)
     assert (reply.status, reply.json, reply.headers["cf-aig-step"]) == (200, {"done": 1}, "1")
     first, second = provider.wait_for(2)
     assert (first.target, second.target) == ("/openai/v1/chat/completions", "/mistral/v1/fim/completions?a=1")
@@ -83,7 +86,7 @@ def test_without_a_gateway_the_next_step_answers(proxy: RunningProxy, provider: 
         assert arrived.header("x-outer") == "1" and arrived.headers_named("cf-aig-metadata") == []
         assert arrived.headers_named("content-type") == ["application/json"]
     assert second.headers_named("authorization") == [f"Bearer {THIRD}"]
-    assert "step 1" in proxy.recorder.wait_ended(ended + 1)[-1].comment
+    assert "step 1" in _told(proxy, f"{status}")
 
 
 def test_the_first_answer_that_is_no_error_is_it(proxy: RunningProxy, provider: FakeProvider) -> None:

@@ -86,9 +86,9 @@ def test_a_native_path(proxy: RunningProxy, provider: FakeProvider) -> None:
 
 def test_what_observers_see(proxy: RunningProxy, provider: FakeProvider) -> None:
     provider.next(headers={"cf-aig-step": "1"}, body=b"{}")
-    ended = proxy.recorder.ended
-    assert send(proxy, "/groq/v1/chat/completions", BODY, headers=JSON).headers["cf-aig-step"] == "1"
-    flow = proxy.recorder.wait_ended(ended + 1)[-1]
+    headers = JSON | {"x-mark": "observed"}
+    assert send(proxy, "/groq/v1/chat/completions", BODY, headers=headers).headers["cf-aig-step"] == "1"
+    flow = proxy.recorder.wait_for(lambda flow: flow.request.headers.get("x-mark") == "observed")
     assert b'"Bearer [groq #1 \xe2\x80\xa60001]"' in flow.request.raw_content
     assert flow.comment.endswith(" · step 1") and "keys groq #" in flow.comment
     assert len(provider.wait_for(1)[0].body) > len(flow.request.raw_content)
@@ -108,11 +108,10 @@ def test_no_key_comes_back(proxy: RunningProxy, provider: FakeProvider) -> None:
 def test_a_replay(proxy: RunningProxy, provider: FakeProvider) -> None:
     """Decided anew from what the flow shows: the keys are there again, in turn."""
     provider.next(body=b"{}", times=2)
-    ended = proxy.recorder.ended
-    assert send(proxy, "/groq/v1/chat/completions", BODY, headers=JSON).status == 200
-    flow = proxy.recorder.wait_ended(ended + 1)[-1].copy()
+    assert send(proxy, "/groq/v1/chat/completions", BODY, headers=JSON | {"user-agent": "replayed"}).status == 200
+    flow = proxy.recorder.wait_for(lambda flow: flow.request.headers.get("user-agent") == "replayed").copy()
     proxy.call(lambda: ctx.master.commands.call("replay.client", [flow]))
-    done = proxy.recorder.wait_ended(ended + 2)[-1]
+    done = proxy.recorder.wait_for(lambda flow: flow.is_replay == "request")
     assert done.response.status_code == 200
     first, second = provider.wait_for(2)
     assert {first.body, second.body} == {expected([KEY, SECOND]), expected([SECOND, KEY])}
