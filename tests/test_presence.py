@@ -50,7 +50,7 @@ def test_the_announcement(tmp_path, address, url):
     presence, listener = Presence(keeper), Listener()
 
     async def main():
-        with taddons.context(Proxyserver(address), listener):
+        with taddons.context(presence, Proxyserver(address), listener):
             presence.running()
             await presence._waiting
             found = state.running(home)
@@ -58,6 +58,21 @@ def test_the_announcement(tmp_path, address, url):
             assert listener.heard == [(url, None)]
             presence.done()
             assert not home.state.exists()
+
+    asyncio.run(main())
+
+
+def test_no_announcement_in_the_home_for_a_proxy_of_somebodys_own(tmp_path):
+    keeper = Keeper()
+    keeper.home, keeper._world = Home(tmp_path), world()
+    presence, listener = Presence(keeper), Listener()
+
+    async def main():
+        with taddons.context(presence, Proxyserver(("127.0.0.1", 8080)), listener) as tctx:
+            tctx.options.mitmvault_announce = False
+            presence.running()
+            await presence._waiting
+        assert listener.heard == [("http://127.0.0.1:8080", None)] and not keeper.home.state.exists()
 
     asyncio.run(main())
 

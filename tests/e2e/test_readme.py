@@ -80,14 +80,29 @@ def test_a_real_key(serving: Serving, tmp_path: Path) -> None:
     assert not (tmp_path / "ai.json").exists()
 
 
+UNCHANGED = """
+import os, urllib.request
+request = urllib.request.Request("https://demo.mitmvault.test/v1/models")
+request.add_header("Authorization", "Bearer " + os.environ.get("OPENAI_API_KEY", "none"))
+print(urllib.request.urlopen(request).status)
+"""
+
+
+def test_a_program_unchanged(serving: Serving, tmp_path: Path) -> None:
+    """Under `run`, and then in a shell after `env`."""
+    (tmp_path / "program.py").write_text(UNCHANGED)
+    again = f"{shlex.quote(sys.executable)} program.py"
+    assert shell(serving, f"{BLOCKS[2]}\n{again}", tmp_path).split() == ["200", "200"]
+
+
 def test_the_vault_over_http(serving: Serving, tmp_path: Path) -> None:
     before = (serving.home / "ai.json.enc").read_bytes()
-    assert shell(serving, BLOCKS[2], tmp_path) == '{"ok":true,"message":"Vault updated"}'
+    assert shell(serving, BLOCKS[3], tmp_path) == '{"ok":true,"message":"Vault updated"}'
     after = (tmp_path / "ai.json.enc").read_bytes()
     assert (serving.home / "ai.json.enc").read_bytes() == after != before
     assert not (tmp_path / "ai.json").exists()
 
 
 def test_the_working_commands_exist() -> None:
-    for line in BLOCKS[3].splitlines():
+    for line in BLOCKS[4].splitlines():
         assert os.access(ROOT / line.split()[0], os.X_OK)

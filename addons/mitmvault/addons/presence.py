@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from mitmproxy import ctx, hooks
+from mitmproxy.addonmanager import Loader
 
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.tasks import spawn
@@ -34,6 +35,11 @@ class Presence:
         self.keeper = keeper
         self._waiting: asyncio.Task[None] | None = None
 
+    def load(self, loader: Loader) -> None:
+        loader.add_option(
+            "mitmvault_announce", bool, True, "Say where the proxy listens in the home's state.json, for our commands."
+        )
+
     def running(self) -> None:
         self._waiting = spawn(self._announce(), "Presence.running")
 
@@ -51,7 +57,8 @@ class Presence:
         host, port = found[0][:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         web = _web_address()
-        state.write(self.keeper.home, state.State(os.getpid(), address, web, time.time()))
+        if ctx.options.mitmvault_announce:
+            state.write(self.keeper.home, state.State(os.getpid(), address, web, time.time()))
         await ctx.master.addons.trigger_event(MitmvaultReadyHook(address, web))
 
 

@@ -10,6 +10,8 @@ from mitmvault.cli.options import common_options
 
 COMMANDS = {
     "serve": ("mitmvault.cli.serve:serve", "Run the proxy; the first time, set it up."),
+    "run": ("mitmvault.cli.run:run", "Run a program through the proxy, unchanged."),
+    "env": ("mitmvault.cli.env:env", "Print the variables that send programs through the proxy."),
     "vault": ("mitmvault.cli.vault:vault", "Show, encrypt and decrypt the vault of provider keys."),
     "explain": ("mitmvault.cli.explain:explain_command", "Say where a request would go and why; nothing is sent."),
     "users": ("mitmvault.cli.users:users", "Add, list and remove the users that may in."),
@@ -25,7 +27,7 @@ def cli() -> None:
     \b
     Example:
       mitmvault serve
-      mitmvault users add alice
+      mitmvault run -- python your_program.py
     """
 
 

@@ -9,6 +9,9 @@ import os
 import signal
 import socket
 import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -33,8 +36,11 @@ WEB_PORT = 8081
 @click.option("--web", is_flag=True, help="Also run mitmweb, to watch the rewriting in a browser.")
 @click.option("--web-port", default=WEB_PORT, show_default=True, help="Port of mitmweb on 127.0.0.1.")
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Set an option of mitmproxy; repeatable.")
+@click.option(
+    "--attached", is_flag=True, help="End when stdin ends, say no more than the address, leave state.json alone."
+)
 @common_options
-def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...]) -> None:
+def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...], attached: bool) -> None:
     """Run the proxy; the first time, set it up.
 
     The first start makes the home directory: an encrypted vault with a demo provider, a crypto token, and one user
@@ -66,7 +72,8 @@ def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...]) -> None:
     if web:
         _check_port("127.0.0.1", web_port, "--web-port")
     try:
-        asyncio.run(_run(home, address, web_port if web else None, sets, _Banner(home, world, console)))
+        ready = _Address() if attached else _Banner(home, world, console)
+        asyncio.run(_run(home, address, web_port if web else None, sets, ready, attached))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -79,11 +86,22 @@ class _Banner:
 
     def mitmvault_ready(self, address: str, web: str | None) -> None:
         name, token = _first_user(self.home)
-        ca = self.home.ca / "mitmproxy-ca-cert.pem"
+        ca = self.home.ca_certificate
         providers, sources = tuple(self.world.vault.providers), dict(self.world.sources)
         tokens = tuple(dict.fromkeys(token.variable for token in environment.read(os.environ).tokens))
         ready = banner.Ready(address, web, self.home.path, name, token, ca, providers, tokens, sources)
         banner.show(ready, self.console)
+
+
+class _Address:
+    """An addon that prints where the proxy listens: for the program that started it."""
+
+    def mitmvault_ready(self, address: str, web: str | None) -> None:
+        click.echo(address)
+        sys.stdout.flush()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)  # whoever started us reads one line; a full pipe would stop us
+        os.close(nowhere)
 
 
 def _first_user(home: Home) -> tuple[str, str | None]:
@@ -137,8 +155,17 @@ def _ignore_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) 
         loop.default_exception_handler(context)
 
 
+def _until_stdin_ends(loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+    """Whoever started us holds the other end, and the kernel closes it when they are gone, whatever happened."""
+    with suppress(OSError):
+        while os.read(0, 65536):
+            pass
+    with suppress(RuntimeError):  # we have ended by ourselves
+        loop.call_soon_threadsafe(then)
+
+
 async def _run(
-    home: Home, address: tuple[str, int], web_port: int | None, sets: tuple[str, ...], ready: _Banner
+    home: Home, address: tuple[str, int], web_port: int | None, sets: tuple[str, ...], ready: object, attached: bool
 ) -> None:
     """mitmproxy with our entry script. Imported here: `mitmvault --help` need not wait for it."""
     from mitmproxy import exceptions, options, optmanager
@@ -163,7 +190,7 @@ async def _run(
     }
     if web_port is not None:
         values |= {"web_host": "127.0.0.1", "web_port": web_port, "web_open_browser": False}
-    opts.update_defer(mitmvault_home=str(home.path), **values)
+    opts.update_defer(mitmvault_home=str(home.path), mitmvault_announce=not attached, **values)
     master.addons.add(ready)
     try:
         optmanager.load_paths(opts, str(home.ca / "config.yaml"))
@@ -178,4 +205,6 @@ async def _run(
     loop.set_exception_handler(_ignore_cancelled)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, master.shutdown)
+    if attached:
+        threading.Thread(target=_until_stdin_ends, args=(loop, master.shutdown), daemon=True).start()
     await master.run()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mitmvault.core import endpoint, key_form, path_model
+from mitmvault.core.dummy_keys import is_shape
 from mitmvault.core.hostnames import normal
 from mitmvault.core.model_list import USUAL, ModelList
 from mitmvault.core.refusal import DIALECTS
@@ -106,6 +107,8 @@ class Spec:
     key_forms: tuple[str, ...] = ()  # of keys that are no text to be sent (see core.key_form)
     gateway: Gateway | None = None
     env: tuple[str, ...] = ()  # environment variables that may hold its keys; the first that is set counts
+    base_url_env: Mapping[str, str] = field(default_factory=dict)  # an SDK's variable -> what goes behind our address
+    key_shape: str = ""  # how its keys look, such as gsk_{52}
     confined: bool = False  # its keys open more than models: nothing outside the base paths is requested
     embedded: bool = False  # served by mitmvault itself
     wild: tuple[tuple[str, str], ...] = ()  # base path with `*` -> the same with the endpoint's segments (`filled`)
@@ -257,6 +260,20 @@ def _variable(where: str, key: str, value: Any) -> str:
     return str(value)
 
 
+def _base_urls(where: str, key: str, value: Any) -> dict[str, str]:
+    right = isinstance(value, dict) and all(
+        isinstance(name, str) and _VARIABLE.match(name) and isinstance(path, str) and _PATH.match(path)
+        for name, path in value.items()
+    )
+    _check(where, key, right, "a mapping of environment variables to paths such as /groq")
+    return dict(value)
+
+
+def _shape(where: str, key: str, value: Any) -> str:
+    _check(where, key, isinstance(value, str) and is_shape(value), "a form such as gsk_{52}", value)
+    return str(value)
+
+
 def _prefix(where: str, key: str, value: Any) -> str:
     right = isinstance(value, str) and all(map(_NAME.match, value.split("/")))
     _check(where, key, right, "a prefix of models such as perplexity", value)
@@ -362,6 +379,6 @@ _READERS: dict[type, dict[str, Reader]] = {
         "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _list(_model_path),
         "model_in_query": _list(_name),
         "models": _list(_text), "gateway": _shaped(Gateway, "slug"), "list": _model_list,
-        "env": _list(_variable), "confined": _flag, "embedded": _flag,
+        "env": _list(_variable), "base_url_env": _base_urls, "key_shape": _shape, "confined": _flag, "embedded": _flag,
     },
 }  # fmt: skip

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from mitmvault.core.dummy_keys import is_dummy
 from mitmvault.core.secret import Secret
 from mitmvault.core.settings import MAX_RETRY
 from mitmvault.core.users import MIN_TOKEN, VISIBLE, digest
@@ -70,7 +71,7 @@ class Environment:
 def read(environ: Mapping[str, str], key_variables: Iterable[str] = ()) -> Environment:
     """Read the variables that mean something to us. `key_variables` may hold provider keys. Raises VariableError."""
     tokens = [(name, values(name, environ.get(name, ""), VISIBLE)) for name in TOKENS]
-    keys = {name: values(name, environ.get(name, ""), HEADER_SAFE) for name in key_variables}
+    keys = {name: _real(values(name, environ.get(name, ""), HEADER_SAFE)) for name in key_variables}
     gateway_token = next(filter(None, (_one(environ, name, HEADER_SAFE) for name in GATEWAY_TOKENS)), None)
     return Environment(
         tokens=tuple(_named(tokens)),
@@ -97,6 +98,11 @@ def values(name: str, text: str, wanted: re.Pattern[str]) -> tuple[str, ...]:
         if not wanted.match(value):
             raise VariableError(f"{name}: {_WRONG[wanted]}")
     return tuple(dict.fromkeys(filter(None, trimmed)))
+
+
+def _real(found: Iterable[str]) -> tuple[str, ...]:
+    """Without what `mitmvault env` put in the place of keys."""
+    return tuple(value for value in found if not is_dummy(value))
 
 
 def _of_array(name: str, text: str) -> list[str]:

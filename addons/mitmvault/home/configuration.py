@@ -45,6 +45,11 @@ def load(home: Home, environ: Mapping[str, str], **process: Any) -> World:
     )
 
 
+def known(home: Home) -> Catalogue:
+    """The catalogue: ours, and the operator's own. Raises ValueError or OSError."""
+    return catalogue.load(config_file("providers.yaml").read_text("utf-8"), _text(home.catalogue))
+
+
 def lent(home: Home, environ: Mapping[str, str], vault: Vault) -> Lent:
     """What the environment adds to this vault: for commands that show it. Raises as `load`."""
     return _read(home, environ, vault, store.load_users(home) if home.users.exists() else Users({})).lent
@@ -60,13 +65,13 @@ class _Read:
 
 
 def _read(home: Home, environ: Mapping[str, str], vault: Vault, users: Users) -> _Read:
-    known = catalogue.load(config_file("providers.yaml").read_text("utf-8"), _text(home.catalogue))
-    found = environment.read(environ, ambient_keys.variables(known))
+    every = known(home)
+    found = environment.read(environ, ambient_keys.variables(every))
     users = users.joined((token.user, token.sha256) for token in found.tokens)
     ambient = Settings(default_model=found.default_model, retry=found.retry)
     wanted = settings.load(_text(home.settings), ambient)  # the file wins
     keys = found if wanted.environment_keys else Environment()
-    return _Read(known, found, users, wanted, ambient_keys.lend(vault, known, keys, users))
+    return _Read(every, found, users, wanted, ambient_keys.lend(vault, every, keys, users))
 
 
 def _text(path: Path) -> str:

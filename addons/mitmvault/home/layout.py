@@ -57,6 +57,11 @@ class Home:
         return self.path / "ca"
 
     @property
+    def ca_certificate(self) -> Path:
+        """The authority's certificate, PEM: what clients must trust. mitmproxy makes it at the first start."""
+        return self.ca / "mitmproxy-ca-cert.pem"
+
+    @property
     def cryptoken(self) -> Path:
         """The vault's password, when the environment does not hold it."""
         return self.path / "cryptoken"
