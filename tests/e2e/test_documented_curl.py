@@ -25,6 +25,7 @@ pytestmark = pytest.mark.e2e
 AIG_TOKEN = "cf-aig-canary-token-0009"
 COMPAT = "/v1/acct/default/compat/chat/completions"
 SCOUT = "@cf/meta/llama-4-scout-17b-16e-instruct"
+LLAMA = "@cf/meta/llama-3-8b-instruct"
 GROQ_MODEL = "llama-3.3-70b-versatile"
 HOSTS = ("https://your-llm-proxy-worker.<your-username>.workers.dev", "http://localhost:8787", "https://your-worker-url",
          "https://ai-proxy.inet.pp.ua")  # fmt: skip
@@ -46,6 +47,28 @@ class Case:
 
 
 PROXIED = [
+    Case(
+        "000 chat",
+        """curl -X POST \\
+  https://your-llm-proxy-worker.<your-username>.workers.dev \\
+  -H "Content-Type: application/json" \\
+  -H "Authorization: Bearer YOUR_WORKER_ACCESS_KEY" \\
+  -d '{
+    "messages": [
+      {
+        "role": "system",
+        "content": "You say as little as you can."
+      },
+      {
+        "role": "user",
+        "content": "Say pong."
+      }
+    ]
+  }'""",
+        "/client/v4/accounts/acct/ai/v1/chat/completions",
+        LLAMA,
+        "workers-ai",
+    ),
     Case("001 chat", f"""curl -X POST http://localhost:8787/v1/chat/completions \\
   -H "Content-Type: application/json" \\
   -H "X-AUTH-TOKEN: your-token" \\
@@ -146,7 +169,10 @@ def vault(url: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def proxy(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
     environ = {"CLOUDFLARE_ACCOUNT_ID": "acct", "CLOUDFLARE_AIG_TOKEN": AIG_TOKEN}
-    with RunningProxy(tmp_path_factory.mktemp("home"), vault(provider_of_module.url), environ=environ) as running:
+    providers = vault(provider_of_module.url)
+    settings = f"default_model: '{LLAMA}'\n"  # what 000 had in its code
+    home = tmp_path_factory.mktemp("home")
+    with RunningProxy(home, providers, environ=environ, settings=settings) as running:
         yield running
         running.assert_nothing_leaked(AIG_TOKEN, *(f"sk-canary-{name}-key-0009" for name in vault("")))
 
@@ -246,7 +272,7 @@ openssl enc -aes-256-cbc -a -pbkdf2 -iter 100000 -salt \\
     try:
         shell(proxy, tmp_path, encrypts)
         assert shell(proxy, tmp_path, writes).status == 200
-        assert shell(proxy, tmp_path, PROXIED[4].command).status == 200
+        assert shell(proxy, tmp_path, next(case.command for case in PROXIED if case.name == "003 modern")).status == 200
         assert provider.wait_for(1)[0].header("authorization") == "Bearer sk-canary-second-key-0009"
     finally:
         proxy.home.vault.write_bytes(before)
