@@ -71,6 +71,12 @@ def test_tokens_with_characters_that_the_shell_reads(token):
     assert f"Authorization: Bearer {token}\n" in told
 
 
+def test_modes_beside_the_listener():
+    text = shown(replace(READY, beside=("transparent@127.0.0.1:8443", "local:curl")))
+    assert "redirected traffic: transparent@127.0.0.1:8443, local:curl\n" in text
+    assert "redirected" not in shown(READY)
+
+
 def test_what_comes_from_the_environment():
     ready = replace(READY, tokens=("PROXY_API_KEY", "AUTH_TOKEN"), sources={"openai": "OPENAI_API_KEY"})
     assert "tokens accepted from: PROXY_API_KEY, AUTH_TOKEN\n" in shown(ready)

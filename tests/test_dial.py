@@ -6,8 +6,10 @@ import asyncio
 import socket
 
 import pytest
-from mitmproxy.connection import Server
-from mitmproxy.test import tflow
+from mitmproxy.addons import proxyserver
+from mitmproxy.connection import Client, Server
+from mitmproxy.proxy import mode_specs
+from mitmproxy.test import taddons, tflow
 
 from mitmvault.wire import dial, switch
 from tests.worlds import world
@@ -34,7 +36,7 @@ NAMES = {
 }
 
 
-def judge(server: Server) -> str | None:
+def judge(server: Server, client: Client = CLIENT) -> str | None:
     async def main():
         loop = asyncio.get_running_loop()
 
@@ -44,7 +46,7 @@ def judge(server: Server) -> str | None:
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in NAMES[host]]
 
         loop.getaddrinfo = getaddrinfo
-        return await dial.judge(CLIENT, server)
+        return await dial.judge(client, server)
 
     return asyncio.run(main())
 
@@ -97,6 +99,30 @@ def test_own_ports_stay_closed_in_an_allowed_network(port, open_):
         server = Server(address=(host, port))
         dial.approve_tunnel(server, world(configured="allow_networks: [127.0.0.0/8]", own_ports=frozenset({8081})))
         assert (judge(server) is None) is open_
+
+
+@pytest.mark.parametrize(
+    ("mode", "destination", "open_"),
+    [
+        ("transparent@0.0.0.0:8443", ("93.184.216.34", 443), True),
+        ("transparent@0.0.0.0:8443", ("93.184.216.34", 8443), False),  # came unredirected to our own public address
+        ("transparent@127.0.0.1:8443", ("127.0.0.1", 8443), False),
+        ("transparent@127.0.0.1:8443", ("127.0.0.1", 8080), False),
+        ("transparent@127.0.0.1:8443", ("127.0.0.1", 443), True),
+        ("wireguard", ("93.184.216.34", 443), True),
+        ("wireguard", ("127.0.0.1", 8080), False),
+        ("local", ("93.184.216.34", 443), True),
+    ],
+)
+def test_redirected_traffic_goes_on_to_its_destination_and_never_to_us(monkeypatch, mode, destination, open_):
+    """Of redirected traffic mitmproxy calls the original destination `sockname`."""
+    client, server = tflow.tclient_conn(), Server(address=destination)
+    client.proxy_mode, client.sockname = mode_specs.ProxyMode.parse(mode), destination
+    monkeypatch.setitem(NAMES, destination[0], [destination[0]])
+    allowed = "allow_networks: [127.0.0.0/8]"
+    dial.approve_tunnel(server, world(configured=allowed, own_ports=frozenset({8080})))
+    with taddons.context(proxyserver.Proxyserver()):
+        assert (judge(server, client) is None) is open_
 
 
 def test_a_permit_does_not_open_a_tunnel_and_a_tunnel_no_permit():

@@ -192,8 +192,9 @@ def test_our_own_ports_and_the_home_of_the_option(home, tmp_path, monkeypatch):
         keeper.embedded["demo"] = "http://127.0.0.1:5555"
         with taddons.context(proxyserver.Proxyserver(), Posture(), keeper) as tctx:
             tctx.options.mitmvault_home = str(home.path)
+            tctx.options.mode = ["regular@127.0.0.1:8080", "transparent@127.0.0.1:8443"]
             keeper.running()
-            assert keeper.home == home and 5555 in keeper.current.own_ports
+            assert keeper.home == home and {5555, 8080, 8443} <= keeper.current.own_ports
 
     asyncio.run(main())
     assert not (tmp_path / "elsewhere").exists()

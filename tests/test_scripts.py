@@ -240,3 +240,52 @@ def test_every_check_runs_and_one_failure_counts(checkout: Checkout) -> None:
     ]
     (checkout.root / ".venv" / "bin" / "ruff").write_text("#!/bin/sh\n")
     assert checkout.run(*check).returncode == 0 and checkout.installs == ["3.12.1"]
+
+
+# -- scripts/transparent; what it does is in tests/e2e/test_transparent.py
+
+
+def transparent(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPTS / "transparent", *arguments],
+        env={"PATH": os.environ["PATH"], **env}, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["", "--help", "sideways", "up extra", "down extra", "run", "run --dry-run", "up --user", "up --port", "up --port x",
+     "up --port 1x", "up --bogus"],
+)  # fmt: skip
+def test_transparent_explains_itself(arguments: str) -> None:
+    result = transparent(*arguments.split())
+    assert (result.returncode, result.stdout) == (2, "")
+    for word in ("transparent run", "transparent up", "transparent down", "--user", "--port", "--dry-run"):
+        assert word in result.stderr
+
+
+def test_transparent_prints_what_it_would_do() -> None:
+    result = transparent("run", "--user", "root", "--port", "9443", "--dry-run", "--", "a", "b")
+    assert (result.returncode, result.stderr) == (0, "")
+    rules, proxy, down = (result.stdout.partition(mark) for mark in ("create table", "setpriv", "nft delete"))
+    assert "meta skuid 0 accept" in rules[2] and "tcp dport 443 redirect to :9443" in rules[2]
+    assert proxy[2].splitlines()[0] == " --reuid=0 --regid=0 --init-groups -- a b"
+    assert down[2] == " table inet mitmvault\n"
+    assert transparent("up", "--user", "root", "--dry-run").stdout.endswith("\nEOF\n")
+    assert transparent("down", "--dry-run").stdout == "nft delete table inet mitmvault\n"
+
+
+def test_transparent_needs_a_user_to_let_through() -> None:
+    result = transparent("up", "--user", "nobody-of-that-name")
+    assert result.returncode == 1 and "useradd --system" in result.stderr and result.stderr.count("\n") == 1
+
+
+FIRST_LINES = ("#!/bin/sh", "#!/usr/bin/env bash", "# shellcheck shell=sh")
+SHELL = [path for path in sorted(SCRIPTS.rglob("*")) if path.is_file() and path.read_text().startswith(FIRST_LINES)]
+
+
+@pytest.mark.parametrize("script", SHELL, ids=[path.name for path in SHELL])
+def test_shellcheck_has_nothing_to_say(script: Path) -> None:
+    shellcheck = shutil.which("shellcheck") or pytest.skip("this system has no shellcheck")
+    result = subprocess.run([shellcheck, "--exclude=SC1091", script], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout

@@ -30,7 +30,7 @@ def arrival_of(flow: http.HTTPFlow, in_tunnel: bool, vouched: User | None) -> Ar
         target=request.path,
         headers=tuple(request.headers.items(multi=True)),
         authority=request.authority,
-        listener=(client.sockname[0], client.sockname[1]) if client.sockname else ("", 0),
+        listener=modes.listener(client),
         tls=client.tls_established,
         sni=client.sni,
         vouched=vouched,

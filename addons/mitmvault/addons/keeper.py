@@ -104,8 +104,9 @@ class Keeper:
         self._trusting = ours is not None
 
     def _own_ports(self) -> Iterator[int]:
-        """What this process serves beside the proxy: never a destination for clients."""
+        """What this process listens at: never a destination for clients."""
         yield from self.ports
+        yield from modes.listen_ports(ctx.options.mode, ctx.options.listen_port)
         for endpoint in self.embedded.values():
             yield urlsplit(endpoint).port or 0
         if "web_port" in ctx.options:

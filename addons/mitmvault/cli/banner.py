@@ -29,6 +29,7 @@ class Ready:
     providers: tuple[str, ...]
     tokens: tuple[str, ...] = ()  # variables whose tokens are accepted, beside those of users.json
     sources: Mapping[str, str] = field(default_factory=dict)  # provider -> the variable that its keys come from
+    beside: tuple[str, ...] = ()  # the modes beside the listener, each with its address
 
 
 def curl_base_url(ready: Ready) -> str:
@@ -55,6 +56,8 @@ def show(ready: Ready, console: Console) -> None:
         facts.insert(3, ("tokens accepted from", ", ".join(ready.tokens)))
     if ready.sources:
         facts.insert(-1, ("keys taken from", sources(ready.sources)))
+    if ready.beside:
+        facts.insert(1, ("redirected traffic", ", ".join(ready.beside)))
     if ready.web:
         facts.insert(1, ("mitmweb", ready.web))
     if console.is_terminal:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +33,13 @@ WEB_PORT = 8081
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Where to listen.")
+@click.option(
+    "--mode",
+    "modes",
+    multiple=True,
+    metavar="MODE",
+    help="Also take traffic that is redirected: transparent, local, wireguard or socks5; repeatable.",
+)
 @click.option("--web", is_flag=True, help="Also run mitmweb, to watch the rewriting in a browser.")
 @click.option("--web-port", default=WEB_PORT, show_default=True, help="Port of mitmweb on 127.0.0.1.")
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Set an option of mitmproxy; repeatable.")
@@ -40,7 +47,7 @@ WEB_PORT = 8081
     "--attached", is_flag=True, help="End when stdin ends, say no more than the address, leave state.json alone."
 )
 @common_options
-def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...], attached: bool) -> None:
+def serve(listen: str, modes: tuple[str, ...], web: bool, web_port: int, sets: tuple[str, ...], attached: bool) -> None:
     """Run the proxy; the first time, set it up.
 
     The first start makes the home directory: an encrypted vault with a demo provider, a crypto token, and one user
@@ -51,6 +58,8 @@ def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...], attached
       mitmvault serve
       mitmvault serve --web
       mitmvault serve --listen 0.0.0.0:8080 --home /srv/mitmvault
+      mitmvault serve --mode transparent
+      mitmvault serve --mode local:curl
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # the stories are read live, through a pipe as well
@@ -58,6 +67,8 @@ def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...], attached
     address = split_authority(listen, "http")
     if address is None or ":" not in listen:
         raise click.UsageError(f"--listen must be HOST:PORT, such as 127.0.0.1:8080, not {listen!r}")
+    beside = _beside(modes, address[0])
+    listeners = [address, *filter(None, beside.values())]
     console = Console()
     started = start.ensure(home, os.environ)
     home.ca.mkdir(mode=0o700, exist_ok=True)  # mitmproxy would make it readable for all
@@ -65,15 +76,18 @@ def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...], attached
         click.echo(f"mitmvault: warning: {warning}", err=True)
     for path in started.created:
         click.echo(f"mitmvault: created {path}", err=True)
-    world = _check(home, *address)
+    exposed = [at for at in listeners if not is_loopback(at[0])]
+    world = _check(home, *(exposed or listeners)[0])
     for warning in world.warnings:
         click.echo(f"mitmvault: warning: {warning}", err=True)
-    _check_port(*address, "--listen")
+    for at in listeners:
+        _check_port(*at, "--listen" if at == address else "--mode MODE@PORT")
     if web:
         _check_port("127.0.0.1", web_port, "--web-port")
     try:
-        ready = _Address() if attached else _Banner(home, world, console)
-        asyncio.run(_run(home, address, web_port if web else None, sets, ready, attached))
+        ready = _Address() if attached else _Banner(home, world, console, tuple(beside))
+        specs = [_regular(address), *beside]
+        asyncio.run(_run(home, specs, web_port if web else None, sets, ready, attached))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -81,15 +95,15 @@ def serve(listen: str, web: bool, web_port: int, sets: tuple[str, ...], attached
 class _Banner:
     """An addon that prints the banner when the proxy is ready."""
 
-    def __init__(self, home: Home, world: World, console: Console) -> None:
-        self.home, self.world, self.console = home, world, console
+    def __init__(self, home: Home, world: World, console: Console, beside: tuple[str, ...]) -> None:
+        self.home, self.world, self.console, self.beside = home, world, console, beside
 
     def mitmvault_ready(self, address: str, web: str | None) -> None:
         name, token = _first_user(self.home)
         ca = self.home.ca_certificate
         providers, sources = tuple(self.world.vault.providers), dict(self.world.sources)
         tokens = tuple(dict.fromkeys(token.variable for token in environment.read(os.environ).tokens))
-        ready = banner.Ready(address, web, self.home.path, name, token, ca, providers, tokens, sources)
+        ready = banner.Ready(address, web, self.home.path, name, token, ca, providers, tokens, sources, self.beside)
         banner.show(ready, self.console)
 
 
@@ -102,6 +116,24 @@ class _Address:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)  # whoever started us reads one line; a full pipe would stop us
         os.close(nowhere)
+
+
+def _regular(address: tuple[str, int]) -> str:
+    return f"regular@{address[0]}:{address[1]}"
+
+
+def _beside(specs: Sequence[str], host: str) -> dict[str, tuple[str, int] | None]:
+    """The modes that were asked for, and where each listens. Raises UsageError."""
+    from mitmvault.wire import modes  # it imports mitmproxy
+
+    found: dict[str, tuple[str, int] | None] = {}
+    for spec in specs:
+        try:
+            whole = modes.beside(spec, host)
+        except ValueError as error:
+            raise click.UsageError(f"--mode {spec} is none that mitmvault runs in: {error}") from None
+        found[whole] = modes.address(whole)
+    return found
 
 
 def _first_user(home: Home) -> tuple[str, str | None]:
@@ -165,7 +197,7 @@ def _until_stdin_ends(loop: asyncio.AbstractEventLoop, then: Callable[[], None])
 
 
 async def _run(
-    home: Home, address: tuple[str, int], web_port: int | None, sets: tuple[str, ...], ready: object, attached: bool
+    home: Home, modes: Sequence[str], web_port: int | None, sets: tuple[str, ...], ready: object, attached: bool
 ) -> None:
     """mitmproxy with our entry script. Imported here: `mitmvault --help` need not wait for it."""
     from mitmproxy import exceptions, options, optmanager
@@ -181,10 +213,9 @@ async def _run(
         from mitmproxy.tools.web.master import WebMaster
 
         master = WebMaster(opts)
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
     values: dict[str, Any] = {
         "confdir": str(home.ca),
-        "mode": [f"regular@{host}:{address[1]}"],
+        "mode": list(modes),
         "scripts": [str(entry_script())],
         "termlog_verbosity": "alert",
     }

@@ -49,7 +49,7 @@ class World:
     gateway_name: str | None = None  # AI_GATEWAY_NAME: for providers whose vault entry says nothing about their address
     gateway_token: Secret | None = None  # CLOUDFLARE_AIG_TOKEN, CF_AIG_TOKEN
     embedded: Mapping[str, str] = field(default_factory=dict)  # provider id -> its endpoint in this process
-    own_ports: frozenset[int] = frozenset()  # what this process serves beside the proxy: mitmweb, the demo provider
+    own_ports: frozenset[int] = frozenset()  # what this process listens at: the proxy, mitmweb, the demo provider
     sources: Mapping[str, str] = field(default_factory=dict)  # provider -> the variable that its keys come from
     warnings: tuple[str, ...] = ()  # what the operator should know about how this was read
     loopback_bind: bool = True  # nobody but this machine can reach the listener

@@ -20,7 +20,7 @@ from mitmproxy.proxy import events, server
 
 from mitmvault.core.networks import forbidden, is_own, parse
 from mitmvault.core.world import World
-from mitmvault.wire import switch
+from mitmvault.wire import modes, switch
 
 Address = tuple[str, int]
 _stock_open = server.ConnectionHandler.open_connection
@@ -81,8 +81,7 @@ async def resolve_open(host: str, port: int, world: World, client: Client) -> st
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, sockaddr in found:
         address = parse(str(sockaddr[0]).partition("%")[0])
-        listener = (str(client.sockname[0]), int(client.sockname[1])) if client.sockname else ("", 0)
-        if address is None or is_own(address, port, listener, world.own_ports):
+        if address is None or is_own(address, port, modes.listener(client), world.own_ports):
             continue
         if not forbidden(address, world.settings.allow_networks):
             return str(sockaddr[0])

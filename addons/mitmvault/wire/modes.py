@@ -13,6 +13,7 @@ from mitmproxy.proxy import mode_specs
 # What our decisions are made for. Reverse and upstream modes choose the destination themselves.
 SERVED = ("regular", "transparent", "local", "wireguard", "socks5")
 _WITH_LISTENER = ("regular", "socks5", "transparent")
+TRANSPARENT_PORT = 8443  # of `mitmvault serve`; mitmproxy's own default is that of the regular mode
 
 
 def is_regular(client: Client) -> bool:
@@ -23,6 +24,20 @@ def is_regular(client: Client) -> bool:
 def is_socks(client: Client) -> bool:
     """Did this client come by SOCKS, naming its destination itself?"""
     return isinstance(client.proxy_mode, mode_specs.Socks5Mode)
+
+
+def listener(client: Client) -> tuple[str, int]:
+    """The listener that this client came to, so that nobody dials it through us; `("", 0)` if its mode has none.
+
+    Of redirected traffic `sockname` is the original destination (`mode_servers.handle_stream`). For the transparent
+    mode the answer is that host with our port: who comes unredirected names our own address, which would be a loop.
+    """
+    if client.sockname is None or client.proxy_mode.type_name not in _WITH_LISTENER:
+        return "", 0
+    host, port = client.sockname[:2]
+    if isinstance(client.proxy_mode, mode_specs.TransparentMode):
+        port = client.proxy_mode.listen_port(ctx.options.listen_port) or 0
+    return str(host), int(port)
 
 
 async def listen_as_told(proxyserver: Any) -> None:
@@ -38,6 +53,29 @@ async def listen_as_told(proxyserver: Any) -> None:
 def unserved(specs: Sequence[str]) -> list[str]:
     """The modes that mitmvault does not run in."""
     return [spec for spec in specs if mode_specs.ProxyMode.parse(spec).type_name not in SERVED]
+
+
+def beside(spec: str, host: str) -> str:
+    """A mode that `mitmvault serve` runs beside its listener on `host`, with an address of its own.
+
+    Raises ValueError for one that cannot be.
+    """
+    mode = mode_specs.ProxyMode.parse(spec)
+    if mode.type_name not in SERVED[1:]:
+        raise ValueError(f"it can be {', '.join(SERVED[1:])}")
+    if mode.type_name not in _WITH_LISTENER:
+        return spec
+    usual = TRANSPARENT_PORT if mode.type_name == "transparent" else None
+    at = (mode.custom_listen_host or host).strip("[]")  # mitmproxy takes an IPv6 address as it is
+    return f"{mode.type_name}@{at}:{mode.listen_port(usual)}"
+
+
+def address(spec: str) -> tuple[str, int] | None:
+    """The host and TCP port in this mode; None where it says none."""
+    mode = mode_specs.ProxyMode.parse(spec)
+    if mode.type_name not in _WITH_LISTENER or mode.custom_listen_host is None:
+        return None
+    return mode.custom_listen_host, mode.custom_listen_port or 0
 
 
 def on_loopback(specs: Sequence[str], port: int | None) -> list[str]:
@@ -59,3 +97,10 @@ def listen_hosts(specs: Sequence[str], host: str) -> list[str]:
     """Every host that is listened on; "" is every interface."""
     modes = [mode_specs.ProxyMode.parse(spec) for spec in specs]
     return [mode.listen_host(host) for mode in modes if mode.type_name in _WITH_LISTENER]
+
+
+def listen_ports(specs: Sequence[str], port: int | None) -> list[int]:
+    """The TCP ports that these modes listen at, as far as they say; `port` is mitmproxy's option."""
+    modes = [mode_specs.ProxyMode.parse(spec) for spec in specs]
+    ports = [mode.listen_port(port) for mode in modes if mode.type_name in _WITH_LISTENER]
+    return [number for number in ports if number]
