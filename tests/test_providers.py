@@ -55,10 +55,16 @@ CASES: list[tuple[str, str, str, str]] = [
     ("azure/openai/v1/responses", "res.openai.azure.com/openai/v1/responses", "api-key", ""),
     ("vertex/v1/projects/dummy/locations/moon/publishers/google/models/g:generateContent",
      "europe-west4-aiplatform.googleapis.com/v1/projects/proj/locations/europe-west4/publishers/google/models/g:generateContent",
-     "authorization", "google-vertex-ai/v1/projects/proj/locations/europe-west4/publishers/google/models/g:generateContent"),
+     "x-goog-api-key", "google-vertex-ai/v1/projects/proj/locations/europe-west4/publishers/google/models/g:generateContent"),
     ("vertex/v1beta1/projects/dummy/locations/moon/publishers/google/models/g:generateContent",
      "europe-west4-aiplatform.googleapis.com/v1beta1/projects/proj/locations/europe-west4/publishers/google/models/g:generateContent",
-     "authorization", ""),
+     "x-goog-api-key", ""),
+    ("vertex/v1beta1/publishers/google/models/g:generateContent",
+     "europe-west4-aiplatform.googleapis.com/v1beta1/projects/proj/locations/europe-west4/publishers/google/models/g:generateContent",
+     "x-goog-api-key", ""),
+    ("vertex/v1/publishers/google/models/g:generateContent",
+     "europe-west4-aiplatform.googleapis.com/v1/projects/proj/locations/europe-west4/publishers/google/models/g:generateContent",
+     "x-goog-api-key", ""),
     ("bedrock/model/anthropic.claude-3-haiku-v1%3A0/converse",
      "bedrock-runtime.eu-west-1.amazonaws.com/model/anthropic.claude-3-haiku-v1%3A0/converse", "authorization",
      "aws-bedrock/bedrock-runtime/eu-west-1/model/anthropic.claude-3-haiku-v1%3A0/converse"),
@@ -136,7 +142,7 @@ def test_openai_compatible_chat(name: str) -> None:
     came = arrival(f"/{name}/v1/chat/completions", bearer(), JSON)
     found = permit(DIRECT, came, chat("m"))
     assert (found.target.authority + found.target.path, found.key_header) == (f"{base}/chat/completions",
-                                                                              "api-key" if name == "azure-openai" else "authorization")  # fmt: skip
+                                                                              {"azure-openai": "api-key", "google-vertex-ai": "x-goog-api-key"}.get(name, "authorization"))  # fmt: skip
     if prefix:
         found = permit(GATEWAY, came, chat("m"))
         assert (found.target.mode, found.target.path) == ("compat", AT_GATEWAY + "compat/chat/completions")

@@ -14,6 +14,7 @@ REVEALS = {
     "core/secret.py": "defines it",
     "core/verdict.py": "Credential.value, called by the wire ring alone",
     "local/inspection.py": "the demo provider blots out of its answer what it received",
+    "wire/google_token.py": "a service account of Google becomes an access token",
     "wire/sigv4.py": "a key pair of AWS becomes a signature",
     "wire/echo.py": "looked for in the provider's answer",
     "core/openssl.py": "the vault's password becomes a key",

@@ -10,7 +10,7 @@ import pytest
 
 from mitmvault.core import openssl
 from mitmvault.core.secret import Secret
-from tests import aws
+from tests import aws, google
 from tests.attacks.tools import assert_unreached
 from tests.client import CHAT, send
 from tests.leaks import arrival, leaks
@@ -21,7 +21,15 @@ pytestmark = pytest.mark.e2e
 
 CONVERSE = "/model/eu.amazon.nova-lite-v1%3A0/converse"
 AZURE_KEY = "made-up-azure-key-0123456789"
-SECRETS = {"token": TOKEN, "secret key": aws.SECRET_KEY, "session": aws.SESSION, "azure": AZURE_KEY}
+OURS = "/v1/projects/made-up-project/locations/europe-west4"
+GENERATE = "/publishers/google/models/gemini-2.5-flash:generateContent"
+SECRETS = {
+    "token": TOKEN,
+    "access token": google.ACCESS_TOKEN,
+    "secret key": aws.SECRET_KEY,
+    "session": aws.SESSION,
+    "azure": AZURE_KEY,
+}
 SIGNED = (
     "AWS4-HMAC-SHA256 Credential={}/20261121/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=" + 64 * "0"
 )
@@ -36,6 +44,10 @@ def proxy(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFac
         "aws-bedrock": {"endpoint": provider_of_module.url, "region": "eu-west-1", "keys": [{"key": session}]},
         "azure-openai": {"endpoint": provider_of_module.url, "keys": [key(AZURE_KEY)]},
     }
+    providers["google-vertex-ai"] = {
+        "endpoint": provider_of_module.url + OURS,
+        "keys": [{"key": google.account(provider_of_module.url)}],
+    }
     settings = "body_limit: 1MB\nretry: 1\n"
     with RunningProxy(tmp_path_factory.mktemp("home"), providers, users=USERS, settings=settings) as running:
         for name in ("botocore", "botocore.auth", "google.auth"):  # somebody debugs
@@ -43,7 +55,7 @@ def proxy(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFac
         yield running
         for name in ("botocore", "botocore.auth", "google.auth"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        assert leaks(SECRETS, running.observed()) == []
+        assert leaks(SECRETS | {"account": google.private_key()[40:-40]}, running.observed()) == []
 
 
 BEDROCK_HOSTS = ["bedrock-runtime.us-east-1.amazonaws.com", "bedrock-runtime.eu-west-1.amazonaws.com",
@@ -147,3 +159,90 @@ def test_a_deployment_out_of_scope(proxy: RunningProxy, provider: FakeProvider, 
     assert reply.reason in ("model_not_allowed", "bad_path")
     assert_unreached(provider)
     assert send(proxy, "/azure/openai/deployments/cheap/chat/completions", CHAT, headers=DAVE).status == 200
+
+
+# --- Vertex AI ---
+
+
+def vertex(provider: FakeProvider, **fields: object) -> dict[str, object]:
+    """A vault whose account has no token yet: its key's id is another one."""
+    account = google.account(provider.url, **fields)
+    return {"google-vertex-ai": {"endpoint": provider.url + OURS, "keys": [{"key": account}]}}
+
+
+@pytest.mark.parametrize("via", ["us-central1-aiplatform.googleapis.com", "aiplatform.googleapis.com", None])
+@pytest.mark.parametrize(
+    "path", ["/v1/projects/theirs/locations/us-central1", "/v1/projects/%74heirs/locations/moon", "/v1"]
+)
+def test_a_client_chooses_no_project(proxy: RunningProxy, provider: FakeProvider, via: str | None, path: str) -> None:
+    google.gives(provider)
+    target = f"{path}{GENERATE}?$userProject=theirs&x-goog-user-project=theirs&a=1"
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Goog-User-Project": "theirs", "X-Goog-Api-Key": TOKEN}
+    assert send(proxy, target if via else f"/vertex{target}", CHAT, headers=headers, via=via).status == 200
+    arrived = next(one for one in provider.arrivals if not google.is_token_request(one))
+    assert arrived.target.startswith(OURS + GENERATE) and "theirs" not in arrived.target
+    assert (arrived.header("x-goog-user-project"), arrived.header("x-goog-api-key")) == (None, None)
+    assert arrived.headers_named("authorization") == [f"Bearer {google.ACCESS_TOKEN}"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/v2/projects/theirs/locations/x/y", "/compute/v1/projects/theirs/zones", "/storage/v1/b", "/v1/../v3/x"],
+)
+def test_the_token_opens_nothing_but_the_project(proxy: RunningProxy, provider: FakeProvider, target: str) -> None:
+    reply = send(proxy, target, CHAT, via="us-central1-aiplatform.googleapis.com")
+    assert reply.reason == "bad_path"
+    assert_unreached(provider)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "answered"),
+    [(400, "no_usable_key", 503), (403, "no_usable_key", 503), (200, "upstream_failed", 502)],
+)
+def test_a_token_endpoint_that_refuses_is_not_quoted(
+    proxy: RunningProxy, provider: FakeProvider, status: int, reason: str, answered: int
+) -> None:
+    vault = proxy.home.vault.read_bytes()
+    proxy.write_vault(vertex(provider, private_key_id=f"{status}" * 12))
+    provider.next(
+        status=status, body=json.dumps({"error": "made-up-secret-answer"}), when=google.is_token_request, times=None
+    )
+    reply = send(proxy, f"/vertex/v1{GENERATE}", CHAT)
+    proxy.home.vault.write_bytes(vault)
+    assert (reply.status, reply.reason) == (answered, reason)
+    said = reply.body.decode()
+    assert "providers.google-vertex-ai.keys[0].key" in said and reply.json["error"]["status"] == "UNAVAILABLE"
+    for secret in ("made-up-secret-answer", google.EMAIL, "PRIVATE", provider.url.partition("//")[2]):
+        assert secret not in said
+    assert {one.target for one in provider.arrivals} == {"/token"}
+    assert b"made-up-secret-answer" not in proxy.observed()
+
+
+def test_a_mangled_account_is_told_by_its_place(proxy: RunningProxy, provider: FakeProvider) -> None:
+    vault = proxy.home.vault.read_bytes()
+    proxy.write_vault(
+        vertex(provider, private_key="-----BEGIN PRIVATE KEY-----\nbWFkZS11cA==\n-----END PRIVATE KEY-----\n")
+    )
+    reply = send(proxy, f"/vertex/v1{GENERATE}", CHAT)
+    proxy.home.vault.write_bytes(vault)
+    assert (reply.status, reply.reason) == (503, "provider_not_configured")
+    assert "keys[0].key" in reply.body.decode() and "bWFkZ" not in reply.body.decode()
+    assert_unreached(provider)
+
+
+def test_an_answer_that_repeats_the_token_is_masked(proxy: RunningProxy, provider: FakeProvider) -> None:
+    google.gives(provider)
+    provider.next(status=401, body=json.dumps({"error": google.ACCESS_TOKEN}), when=lambda one: GENERATE in one.target)
+    reply = send(proxy, f"/vertex/v1{GENERATE}", CHAT)
+    assert reply.status == 401 and google.ACCESS_TOKEN not in reply.body.decode()
+
+
+def test_a_large_body_is_streamed_with_a_token(proxy: RunningProxy, provider: FakeProvider) -> None:
+    """Nobody can wait for a token once the body streams: it was fetched before."""
+    google.gives(provider)
+    provider.next(body=b"{}", when=lambda one: GENERATE in one.target)
+    body = b'{"contents": "' + b"x" * (1 << 21) + b'"}'
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    assert send(proxy, f"/vertex/v1{GENERATE}", iter([body]), headers=headers).status == 200
+    arrived = next(one for one in provider.arrivals if not google.is_token_request(one))
+    assert arrived.body == body and arrived.headers_named("authorization") == [f"Bearer {google.ACCESS_TOKEN}"]

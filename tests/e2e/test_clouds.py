@@ -1,4 +1,4 @@
-"""The SDKs of Azure OpenAI and Amazon Bedrock, unmodified, with the user's token or a dummy where they want a credential.
+"""The SDKs of Azure OpenAI, Amazon Bedrock and Vertex AI, unmodified, with the user's token or a dummy where they want a credential.
 
 The provider must get the vault's key alone, at the address that the vault gives, whatever resource the client named.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests import aws, sdk
+from tests import aws, google, sdk
 from tests.leaks import arrival, leaks
 from tests.provider import Arrived, FakeProvider
 from tests.proxy import TOKEN, RunningProxy, key
@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.sdk]
 
 AZURE_KEY = "made-up-azure-key-0123456789"
 BEDROCK_KEY = "ABSKmade-up-bedrock-key-0123456789"
+EXPRESS_KEY = "AQ.made-up-express-key-0123456789"
+OURS = "/v1/projects/made-up-project/locations/europe-west4"
 DUMMY = "dummy-credential-of-the-client-01"
 CREDENTIALS = ("authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "x-auth-token", "cookie",
                "x-amz-security-token")  # fmt: skip
@@ -32,6 +34,10 @@ def proxy(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFac
         "azure-openai": {"endpoint": provider_of_module.url, "keys": [key(AZURE_KEY)]},
         "aws-bedrock": {"endpoint": provider_of_module.url, "region": "eu-west-1", "keys": [{"key": aws.PAIR}]},
     }
+    providers["google-vertex-ai"] = {
+        "endpoint": provider_of_module.url + OURS,
+        "keys": [{"key": google.account(provider_of_module.url)}],
+    }
     with RunningProxy(tmp_path_factory.mktemp("home"), providers) as running:
         yield running
         secrets = {
@@ -40,6 +46,11 @@ def proxy(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFac
             "aws": aws.SECRET_KEY,
             "session": aws.SESSION,
             "bearer": BEDROCK_KEY,
+        }
+        secrets |= {
+            "account": google.private_key()[40:-40],
+            "access token": google.ACCESS_TOKEN,
+            "express": EXPRESS_KEY,
         }
         assert leaks(secrets, running.observed()) == []
 
@@ -163,6 +174,76 @@ def test_bedrock(proxy: RunningProxy, provider: FakeProvider, way: str, credenti
     assert sorted(one.target for one in arrived) == sorted(targets)
     for one in arrived:
         assert_signed(provider, one)
+
+
+# --- Vertex AI ---
+
+LOGIN = {"GOOGLE_CLOUD_PROJECT": "theirs", "GOOGLE_CLOUD_LOCATION": "us-central1",
+         "ANTHROPIC_VERTEX_PROJECT_ID": "theirs", "CLOUD_ML_REGION": "us-central1"}  # fmt: skip
+GEMINI = "/publishers/google/models/gemini-2.5-flash"
+
+
+def at_vertex(proxy: RunningProxy, way: str) -> dict[str, str]:
+    if way == "base URL":
+        return {"GOOGLE_VERTEX_BASE_URL": f"{proxy.url}/vertex", "ANTHROPIC_VERTEX_BASE_URL": f"{proxy.url}/vertex/v1"}
+    return through_proxy(proxy, TOKEN if way == "proxy credentials" else "")
+
+
+def script_vertex(provider: FakeProvider) -> None:
+    """Answer as Vertex does."""
+    google.gives(provider)
+    kind = {"content-type": "application/json"}
+    provider.next(
+        body=json.dumps(google.ANSWER), headers=kind, when=lambda a: ":generateContent" in a.target, times=None
+    )
+    provider.next(headers={"content-type": "text/event-stream"}, chunks=[b"data: " + json.dumps(google.ANSWER).encode() + b"\n\n"] * 2,
+                  when=lambda a: ":streamGenerateContent" in a.target, times=None)  # fmt: skip
+    provider.next(body=json.dumps(aws.CLAUDE), headers=kind, when=lambda a: ":rawPredict" in a.target, times=None)
+
+
+@pytest.mark.parametrize("way", ["base URL", "proxy", "proxy credentials"])
+def test_vertex(proxy: RunningProxy, provider: FakeProvider, way: str) -> None:
+    script_vertex(provider)
+    token = {"VERTEX_ACCESS_TOKEN": DUMMY if way == "proxy credentials" else TOKEN}
+    scripts = {f"{answer} {flavour}": ["vertex_sdk.py", "--answer", answer, "--flavour", flavour]
+               for answer in ("json", "stream") for flavour in ("sync", "async")}  # fmt: skip
+    scripts |= {flavour: ["anthropic_vertex_sdk.py", "--flavour", flavour] for flavour in ("sync", "async")}
+    outcomes = sdk.run(scripts, at_vertex(proxy, way) | LOGIN | token)
+    texts = {name: "pongpong" if "stream" in name else "pong" for name in scripts}
+    assert {name: outcome.said.get("text") for name, outcome in outcomes.items()} == texts, outcomes
+    came = [arrived for arrived in provider.wait_for(6) if not google.is_token_request(arrived)]
+    beta = OURS.replace("/v1/", "/v1beta1/")
+    targets = [f"{beta}{GEMINI}:generateContent"] * 2 + [f"{beta}{GEMINI}:streamGenerateContent?alt=sse"] * 2
+    targets += [f"{OURS}/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict"] * 2
+    assert sorted(arrived.target for arrived in came) == sorted(targets)
+    for arrived in came:
+        assert credentials(arrived) == [("authorization", f"Bearer {google.ACCESS_TOKEN}")]
+        assert not arrived.header("x-goog-user-project")
+
+
+def test_vertex_in_express_mode(proxy: RunningProxy, provider: FakeProvider) -> None:
+    """A client that names no project gets the vault's, and the account's token."""
+    script_vertex(provider)
+    for way in ("base URL", "proxy"):
+        (outcome,) = sdk.run({"express": ["vertex_sdk.py"]}, at_vertex(proxy, way) | {"GOOGLE_API_KEY": TOKEN}).values()
+        assert outcome.said.get("text") == "pong", outcome
+    came = [arrived for arrived in provider.wait_for(2) if not google.is_token_request(arrived)]
+    for arrived in came:
+        assert arrived.target == f"{OURS.replace('/v1/', '/v1beta1/')}{GEMINI}:generateContent"
+        assert credentials(arrived) == [("authorization", f"Bearer {google.ACCESS_TOKEN}")]
+
+
+# --- keys that are texts; these tests replace the vault ---
+
+
+def test_vertex_with_an_api_key(proxy: RunningProxy, provider: FakeProvider) -> None:
+    script_vertex(provider)
+    proxy.write_vault({"google-vertex-ai": {"endpoint": provider.url + OURS, "keys": [key(EXPRESS_KEY)]}})
+    environ = at_vertex(proxy, "base URL") | LOGIN | {"VERTEX_ACCESS_TOKEN": TOKEN}
+    (outcome,) = sdk.run({"key": ["vertex_sdk.py"]}, environ).values()
+    assert outcome.said.get("text") == "pong", outcome
+    (arrived,) = provider.wait_for(1)
+    assert credentials(arrived) == [("x-goog-api-key", EXPRESS_KEY)]
 
 
 @pytest.mark.parametrize("credential", [BEARER, SIGNED])

@@ -22,6 +22,7 @@ from mitmvault.addons.arrivals import (
     session_note,
 )
 from mitmvault.addons.attempts import Plan
+from mitmvault.addons.cloud_tokens import CloudTokens
 from mitmvault.addons.fail_closed import fail_closed, refuse
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
@@ -64,6 +65,7 @@ class Gate:
         self.tunnels = tunnels
         self.rotation = Rotation()
         self.limits = RateLimits()
+        self.clouds = CloudTokens()
         self.pages = Pages()
 
     @fail_closed
@@ -89,7 +91,7 @@ class Gate:
         else:
             wraps = isinstance(pending.admission, Admission) and pending.admission.target.wraps_body
             again = wraps and flow.is_replay == "request"
-            self._settle(flow, pending, pending.admission, unwrapped(body) if again else body)
+            await self._settle(flow, pending, pending.admission, unwrapped(body) if again else body)
 
     async def _meet(self, flow: http.HTTPFlow, original: Arrival, world: World | None) -> None:
         """Answer our own pages, and wait for the body of what is admitted. Raises Refusal."""
@@ -123,6 +125,8 @@ class Gate:
         if isinstance(admission, Refusal):
             raise admission
         remember(flow, came, admission.user)
+        if isinstance(admission, Admission):
+            await self.clouds.prepare(admission.known.name, admission.known.keys)
         self._expect_body(flow, Pending(world, arrival, admission))
 
     def _identified(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> Arrival:
@@ -148,24 +152,35 @@ class Gate:
     def _overflow(self, flow: http.HTTPFlow, pending: Pending) -> None:
         """The body is larger than what we read: permit it unread, or refuse it."""
         if not isinstance(pending.admission, Found) and not pending.admission.waits:
-            self._settle(flow, pending, pending.admission, None)
+            self._leave(flow, pending, settle(pending.world, pending.arrival, pending.admission, None), None)
             return
         limit = pending.world.settings.body_limit
         text = f"The request body is larger than {limit} bytes, and it must be read (body_limit)."
         refuse(flow, Refusal("body_too_large", text, pending.admission.dialect))
 
-    def _settle(
-        self, flow: http.HTTPFlow, pending: Pending, admission: Admission | Undecided | Several, body: bytes | None
+    async def _settle(
+        self, flow: http.HTTPFlow, pending: Pending, admission: Admission | Undecided | Several, body: bytes
     ) -> None:
         verdict = settle(pending.world, pending.arrival, admission, body)
-        if isinstance(verdict, Refusal):
-            refuse(flow, verdict)
-        else:
-            again = body is not None and not pending.arrival.websocket  # else there is nothing to send a second time
-            retry = pending.world.settings.retry if again else 0
-            order = partial(self.rotation.order, choice=pending.arrival.detour.keys)
-            plan = expand(tuple(in_turn(permit, order) for permit in (verdict, *verdict.others)), retry)
-            Plan(flow, plan, lambda permit: grant(flow, pending.arrival, permit)).start()
+        if isinstance(verdict, Permit):
+            for permit in (verdict, *verdict.others):
+                await self.clouds.prepare(permit.provider, permit.keys)
+        self._leave(flow, pending, verdict, body)
+
+    def _leave(self, flow: http.HTTPFlow, pending: Pending, verdict: Permit | Refusal, body: bytes | None) -> None:
+        """Let the flow leave as it may, or refuse it. Cannot wait: what keys need was prepared before."""
+        try:
+            if isinstance(verdict, Refusal):
+                raise verdict
+            verdict = self.clouds.ready(verdict)
+        except Refusal as refusal:
+            refuse(flow, refusal)
+            return
+        again = body is not None and not pending.arrival.websocket  # else there is nothing to send a second time
+        retry = pending.world.settings.retry if again else 0
+        order = partial(self.rotation.order, choice=pending.arrival.detour.keys)
+        plan = expand(tuple(in_turn(permit, order) for permit in (verdict, *verdict.others)), retry)
+        Plan(flow, plan, lambda permit: grant(flow, pending.arrival, permit)).start()
 
 
 def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:

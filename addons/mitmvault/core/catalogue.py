@@ -125,10 +125,14 @@ class Spec:
     @property
     def bases(self) -> tuple[tuple[str, str], ...]:
         """Every base path a client may spell, and the one it stands for; the longest first."""
-        spelt = {spelling: self.base_path for spelling in self.spellings if spelling}
+        spelt = {spelling: self._meant(spelling) for spelling in self.spellings if spelling}
         return tuple(
             sorted((dict(self.wild) | spelt | {b: b for b in self.own_bases}).items(), key=_length, reverse=True)
         )
+
+    def _meant(self, spelling: str) -> str:
+        """The base path that a spelling begins (it leaves out the rest), else the usual one."""
+        return next((base for base in self.own_bases if base.startswith(spelling + "/")), self.base_path)
 
     def auth_for(self, path: str) -> Auth:
         """The scheme for a native path: the first whose `when` fits."""

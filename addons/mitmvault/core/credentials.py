@@ -48,9 +48,19 @@ CREDENTIALS = frozenset(CARRIERS) - {"sec-websocket-protocol"} | {
     "x-amz-security-token",
 }
 AIG = "cf-aig-"
+PAYER = "x-goog-user-project"
+_PAYERS = {PAYER, "$userproject"}  # Google takes system parameters in the query, too
 # Beside them: our own control header, and what says where to: host and gateway are set anew from the destination.
-# So is what belongs to a signature of the client's own for AWS.
-STRIPPED = CREDENTIALS | {"x-host-final", SESSION, "host", "cf-aig-gateway-id", "x-amz-date", "x-amz-content-sha256"}
+# So is what belongs to a signature of the client's own for AWS, and whose project Google bills.
+STRIPPED = CREDENTIALS | {
+    "x-host-final",
+    SESSION,
+    "host",
+    "cf-aig-gateway-id",
+    "x-amz-date",
+    "x-amz-content-sha256",
+    PAYER,
+}
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authenticate"})
 
 
@@ -103,7 +113,7 @@ def stripped_target(target: str) -> str:
 
 def _carries(pair: str) -> bool:
     name = unquote_plus(pair.partition("=")[0]).lower()
-    return name in QUERY_CARRIERS or name.startswith(_SIGNED_QUERY)
+    return name in QUERY_CARRIERS or name in _PAYERS or name.startswith(_SIGNED_QUERY)
 
 
 def _scheme(value: str) -> Iterator[str]:
