@@ -98,6 +98,31 @@ def test_text_and_usage(proxy: RunningProxy, provider: FakeProvider, way: Any, a
     assert_swapped(provider, list(outcomes))
 
 
+# Method, path as it was sent, and headers by which the vendor knows its SDK.
+WRITTEN = {
+    "openai": ("POST", "/v1/chat/completions", {"user-agent": "OpenAI/Python ", "x-stainless-lang": "python"}),
+    "anthropic": ("POST", "/v1/messages", {"user-agent": "Anthropic/Python ", "anthropic-version": "20"}),
+    "gemini": (
+        "POST",
+        ":generateContent",
+        {"user-agent": "google-genai-sdk/", "x-goog-api-client": "google-genai-sdk/"},
+    ),
+}
+
+
+@every_way
+def test_what_they_write_arrives(proxy: RunningProxy, provider: FakeProvider, way: Any) -> None:
+    outcomes = sdk.run(all_sdks(), way(proxy, TOKEN))
+    assert_swapped(provider, list(outcomes))
+    for name, (method, path, headers) in WRITTEN.items():
+        header, value = CREDENTIALS[name]
+        (arrived,) = [arrived for arrived in provider.arrivals if arrived.header(header) == value]
+        assert arrived.method == method and arrived.target.endswith(path), arrived.target
+        starts = {header: (arrived.header(header) or "")[: len(start)] for header, start in headers.items()}
+        assert starts == headers
+        assert arrived.json and arrived.header("content-length") == str(len(arrived.body))
+
+
 @every_way
 def test_realtime(proxy: RunningProxy, provider: FakeProvider, way: Any) -> None:
     scripts = {flavour: ["openai_ws.py", "--flavour", flavour] for flavour in ("sync", "async")}
