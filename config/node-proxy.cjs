@@ -1,19 +1,19 @@
-// Teaches Node that reads no proxy variables (before 22.21, and 23.0 to 24.4) to tunnel `https` and `fetch` through
-// HTTPS_PROXY, as NODE_USE_ENV_PROXY=1 does in newer ones. Preloaded by NODE_OPTIONS; `mitmvault run` sets both.
+// Teaches Node to tunnel `https` and `fetch` through HTTPS_PROXY. From 22.21 and 24.5 on, NODE_USE_ENV_PROXY=1 does that,
+// but not for programs with an https.Agent of their own. Preloaded by NODE_OPTIONS; `mitmvault run` sets both.
 //
 // 1. Connections are made through CONNECT, with the proxy's credentials; NO_PROXY is heeded. Plain HTTP is left alone.
 // 2. TLS is spoken to the destination with the options that the program gave: nothing is trusted that was not before.
 // 3. Where something is not as expected, the program is left as it is.
 //
 // Sources: Node's documentation of `http.Agent` (createConnection) and of the global dispatcher, Symbol.for(
-// 'undici.globalDispatcher.1'). Tried with Node 20.20.
+// 'undici.globalDispatcher.1'). Tried with Node 18.20, 20.20, 22.12 and 24.21.
 'use strict'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 const native = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21)
 const address = process.env.https_proxy || process.env.HTTPS_PROXY
 
-if (!native && address && process.env.NODE_USE_ENV_PROXY === '1') {
+if (address && process.env.NODE_USE_ENV_PROXY === '1') {
   const http = require('http')
   const https = require('https')
   const net = require('net')
@@ -51,7 +51,10 @@ if (!native && address && process.env.NODE_USE_ENV_PROXY === '1') {
   const original = https.Agent.prototype.createConnection
   https.Agent.prototype.createConnection = function (options, done) {
     const host = bare(String(options.host || options.hostname || 'localhost'))
-    if (bypassed(host) || options.socket || options.socketPath || !done) return original.call(this, options, done)
+    const able = native && this.options && this.options.proxyEnv // Node's own global agent, which can by itself
+    if (able || bypassed(host) || options.socket || options.socketPath || !done) {
+      return original.call(this, options, done)
+    }
     const servername = options.servername || (net.isIP(host) ? '' : host)
     tunnel(host, options.port || 443, (error, socket) => {
       if (error) return done(error)
@@ -61,7 +64,7 @@ if (!native && address && process.env.NODE_USE_ENV_PROXY === '1') {
 
   // Node's own fetch is loaded when one of its names is first looked at, and then has a dispatcher.
   const slot = Symbol.for('undici.globalDispatcher.1')
-  if (globalThis.Headers && globalThis[slot]) {
+  if (!native && globalThis.Headers && globalThis[slot]) {
     const Agent = globalThis[slot].constructor
     const connect = ({ hostname, protocol, port, servername }, done) => {
       const host = bare(hostname)

@@ -60,6 +60,28 @@ def test_a_real_key_is_replaced_whatever_the_vault_has():
     assert (found["OPENAI_API_KEY"], is_dummy(found["GROQ_API_KEY"])) == (TOKEN, True)
 
 
+@pytest.mark.parametrize(
+    ("value", "prefix", "whose"),
+    [
+        ("sk-ant-api03-" + "r" * 95, "sk-ant-api03-facade", "anthropic"),
+        ("gsk_" + "r" * 52, "gsk_facade", "groq"),
+        ("sk-proj-" + "r" * 150, "sk-facade", "openai"),
+    ],
+)
+def test_a_key_in_a_variable_of_the_programs_own(value, prefix, whose):
+    before = {"LEGACY_APP_SECRET": value}
+    change = changes(facts(), before)["LEGACY_APP_SECRET"]
+    assert change.value.startswith(prefix) and change.guessed and whose in change.why
+    assert after(before, keep=frozenset(before))["LEGACY_APP_SECRET"] == value
+    wanted = TOKEN if whose != "groq" else change.value  # groq has no key in this vault
+    assert after(before, token_as_key=True)["LEGACY_APP_SECRET"] == wanted
+
+
+def test_the_token_is_no_key():
+    token = "sk-" + "chosen-by-the-operator-1"
+    assert after({"APP_TOKEN": token}, token=token)["APP_TOKEN"] == token
+
+
 def test_an_empty_variable_of_a_provider_without_keys_stays_empty():
     assert after({"GROQ_API_KEY": ""})["GROQ_API_KEY"] == ""
 

@@ -43,13 +43,17 @@ def test_a_proxy_that_does_not_know_the_token(home):
         child.changes(home, PLAIN, ALICE, Running("http://127.0.0.1:8080", None), {})
 
 
-def test_the_variables_of_a_home(home):
+def test_the_variables_of_a_home(home, capsys):
     home.catalogue.write_text("mine: {env: [MINE_API_KEY], key_shape: 'mine-{20}', base_url_env: {MINE_URL: /mine}}")
     proxy = Running("http://127.0.0.1:8080", frozenset({"mine"}))
     before = {"SSL_CERT_FILE": str(home.path / "system.pem")}
     found = child.changes(home, PLAIN, ALICE, proxy, before)
     assert found["MINE_API_KEY"].value.startswith("mine-facade") and "MINE_URL" not in found
     assert found["SSL_CERT_FILE"].value == str(home.path / "child-roots.pem")
+    child.changes(home, PLAIN, ALICE, proxy, before | {"APP_KEY": "mine-" + "r" * 20})
+    assert capsys.readouterr().err == (
+        "mitmvault: APP_KEY held what looks like a key of mine, and is replaced: --keep APP_KEY leaves it\n"
+    )
     found = child.changes(home, PLAIN.with_token_as_key(), ALICE, proxy, before)
     assert found["MINE_API_KEY"].value == ALICE.token
     found = child.changes(home, Wish(None, True, False, False, ("HTTPS_PROXY",)), ALICE, proxy, before)

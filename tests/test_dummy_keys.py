@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mitmvault.core.dummy_keys import USUAL_SHAPE, dummy, is_dummy, is_shape
+from mitmvault.core.dummy_keys import USUAL_SHAPE, dummy, is_dummy, is_shape, looks_like
 from tests.worlds import CATALOGUE
 
 
@@ -36,6 +36,21 @@ def test_every_providers_dummy_is_recognised(spec):
 @pytest.mark.parametrize("text", ["", "sk-" + "0123456789abcdef" * 3, "facade"])
 def test_others_are_not(text):
     assert not is_dummy(text)
+
+
+@pytest.mark.parametrize(
+    ("shape", "text", "does"),
+    [
+        ("sk-{48}", "sk-proj-0123456789abcdefghij_-", True),
+        ("AIza{35}", "AIzaSy0123456789abcdefghijklmnopqrstuv", True),
+        ("sk-{48}", "sk-learn", False),
+        ("sk-{48}", "sk-0123456789abcdefghij and more", False),
+        ("sk-{48}", "a sk-0123456789abcdefghij", False),
+        ("{32}", "0123456789abcdef0123456789abcdef", False),  # no prefix: it could be anything
+    ],
+)
+def test_what_looks_like_a_key(shape, text, does):
+    assert looks_like(shape, text) is does
 
 
 @pytest.mark.parametrize("text", ["sk-{48}", "{32}", "{32}.{16}", "sk-ant-api03-{95}"])

@@ -35,6 +35,11 @@ def test_only_known_variables_are_brought_back():
     assert undo.undone({undo.VARIABLE: '{"PATH": "/evil"}'}, CHANGED) == {undo.VARIABLE: None}
 
 
+def test_what_only_looked_like_a_key_is_unset():
+    record = '{"MY_KEY": null, "a; rm -rf /": null}'
+    assert undo.undone({undo.VARIABLE: record}, CHANGED) == {"MY_KEY": None, undo.VARIABLE: None}
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"NO_PROXY": 1}', "\udcff"])
 def test_a_record_that_makes_no_sense_is_none(text):
     environ = {"PATH": "/bin", undo.VARIABLE: text}

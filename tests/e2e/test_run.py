@@ -1,7 +1,7 @@
 """`mitmvault run` as a person types it: old programs, unchanged, with their hard-coded https://api.openai.com.
 
 The provider must get the vault's key and nothing of the token, the program its answer; what the program can see of its
-environment holds no secret but its user token.
+environment holds no secret but its user token. (SECURITY P23)
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ SECRETS = {
     "CF_AIG_TOKEN": canary("cf-"),
     "CLOUDFLARE_API_TOKEN": canary("cf-"),
     "ANTHROPIC_AUTH_TOKEN": canary("sk-ant-"),
+    "LEGACY_APP_SECRET": canary("sk-proj-"),
 }
 
 
@@ -101,6 +102,16 @@ def test_an_old_program_works_unchanged(serving: Serving, provider: FakeProvider
     assert leaks({"token": TOKEN} | SECRETS, arrival(arrived)) == []
 
 
+@pytest.mark.parametrize("name", ["urllib", "curl", "node https", "node fetch"])
+def test_credentials_of_nobody_reach_nothing(serving: Serving, provider: FakeProvider, name: str) -> None:
+    """A dummy key alone is worth nothing: it is the tunnel's credentials that vouch."""
+    address = f"http://x:mv-nobody-has-this-token@{serving.address}"
+    spoilt = ["env", f"HTTPS_PROXY={address}", f"https_proxy={address}"]
+    with run(serving.home, "--", *spoilt, *PROGRAMS[name]()) as program:
+        assert program.exit() != 0
+    assert "pong" not in program.stdout and provider.arrivals == []
+
+
 @pytest.mark.parametrize("name", ["urllib", "openai"])
 def test_base_urls(serving: Serving, provider: FakeProvider, name: str) -> None:
     """The SDK goes to our address, with the token as its key; a program without one still goes through the tunnel."""
@@ -126,6 +137,7 @@ def test_no_secret_in_the_environment_but_the_token(serving: Serving, options: l
     )
     assert leaks(secrets, whole.encode()) == []
     assert leaks(SECRETS | {"key": KEY}, program.stdout.encode()) == []
+    assert (TOKEN in seen["LEGACY_APP_SECRET"]) if options else is_dummy(seen["LEGACY_APP_SECRET"])
     assert seen["OPENAI_API_KEY"] == (TOKEN if options else dummy("sk-{48}", "alice"))
     assert seen["MISTRAL_API_KEY"] != SECRETS["MISTRAL_API_KEY"] and is_dummy(seen["MISTRAL_API_KEY"])
     assert set(seen) & {"AI_JSON_CRYPTOKEN", "CF_AIG_TOKEN", "ANTHROPIC_AUTH_TOKEN"} == set()
@@ -135,7 +147,8 @@ def test_no_secret_in_the_environment_but_the_token(serving: Serving, options: l
 def test_nothing_stays_between_when_a_proxy_runs(serving: Serving) -> None:
     with run(serving.home, "--quiet", "--", sys.executable, "-c", "import os; print(os.getpid())") as program:
         assert program.exit() == 0
-        assert (int(program.stdout), program.stderr) == (program.process.pid, "")
+        assert int(program.stdout) == program.process.pid
+        assert program.stderr.count("\n") == 1 and "--keep LEGACY_APP_SECRET" in program.stderr
 
 
 @pytest.mark.parametrize("running_proxy", [True, False], ids=["exec", "supervised"])

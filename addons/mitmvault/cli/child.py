@@ -71,4 +71,8 @@ def changes(home: Home, wish: Wish, who: UserToken, proxy: Running, before: Mapp
         https_only=wish.https_only,
         keep=frozenset(wish.keep),
     )
-    return child_environment.changes(facts, before)
+    found = child_environment.changes(facts, before)
+    for name, change in found.items():
+        if change.guessed:
+            click.echo(f"mitmvault: {name} {change.why}, and is replaced: --keep {name} leaves it", err=True)
+    return found

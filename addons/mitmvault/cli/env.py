@@ -62,7 +62,8 @@ def _variables(home: Home, wish: Wish, shell: str) -> dict[str, str | None]:
     variables: dict[str, str | None] = {name: change.value for name, change in found.items()}
     if shell in _FOR_ONE_SHELL:
         specs = configuration.known(home).specs
-        variables[undo.VARIABLE] = undo.record(before, found, lambda name: child_environment.is_secret(name, specs))
+        secret = {name for name, change in found.items() if change.guessed or child_environment.is_secret(name, specs)}
+        variables[undo.VARIABLE] = undo.record(before, found, secret.__contains__)
     return variables
 
 

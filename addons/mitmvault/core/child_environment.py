@@ -1,7 +1,8 @@
 """The environment of a program that is to work through mitmvault: what is set, what is removed, and why.
 
 Rules: 1. A real key does not reach the program: a provider's key variable that is set gets a dummy, and so do those of
-          the providers that the user may use. What opens mitmvault's own doors is removed.
+          the providers that the user may use, and any variable whose value looks like one. What opens mitmvault's
+          own doors is removed.
        2. The user token goes into the proxy's address; it vouches for whatever key the program sends in the tunnel.
           Where there is no tunnel (base URLs) or no proxy credentials (JVMs), the key variables hold the token itself.
        3. Where a variable replaces a program's authorities, it gets the combined bundle; where it adds, our CA alone.
@@ -28,6 +29,7 @@ class Change:
 
     value: str | None
     why: str
+    guessed: bool = False  # by the look of what stood there, not by the variable's name
 
 
 def changes(facts: Facts, before: Before) -> dict[str, Change]:
@@ -39,6 +41,7 @@ def changes(facts: Facts, before: Before) -> dict[str, Change]:
     found |= dict(_keys(facts, before))
     if facts.base_url:
         found |= dict(_base_urls(facts))
+    found |= dict(_lookalikes(facts, before, found))
     return {name: change for name, change in found.items() if name not in facts.keep}
 
 
@@ -72,6 +75,21 @@ def _keys(facts: Facts, before: Before) -> Iterator[tuple[str, Change]]:
                 yield name, Change(dummy_keys.dummy(shape, facts.user), "a dummy of the right shape, worth nothing")
 
 
+def _lookalikes(facts: Facts, before: Before, found: Mapping[str, Change]) -> Iterator[tuple[str, Change]]:
+    """Variables of a program's own that hold what looks like a key."""
+    shaped = sorted((spec for spec in facts.specs if spec.key_shape), key=_length_of_prefix, reverse=True)
+    for name, value in before.items():
+        spec = next((spec for spec in shaped if dummy_keys.looks_like(spec.key_shape, value)), None)
+        if spec and name not in found and value != facts.token:
+            usable = facts.key_is_token and not facts.available.isdisjoint(spec.names)
+            instead = facts.token if usable else dummy_keys.dummy(spec.key_shape, facts.user)
+            yield name, Change(instead, f"held what looks like a key of {spec.id}", guessed=True)
+
+
+def _length_of_prefix(spec: Spec) -> int:
+    return spec.key_shape.index("{")
+
+
 def _base_urls(facts: Facts) -> Iterator[tuple[str, Change]]:
     for spec in facts.specs:
         if not facts.available.isdisjoint(spec.names):
@@ -96,7 +114,7 @@ TABLE: tuple[tuple[tuple[str, ...], Maker, str], ...] = (
     (("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",), make.bundle, "gRPC, such as xAI's SDK"),
     (("NODE_EXTRA_CA_CERTS",), make.extra, "Node and Bun: adds to the store"),
     (("NODE_USE_ENV_PROXY",), make.always("1"), "Node from 22.21 and 24.5 on: read HTTPS_PROXY"),
-    (("NODE_OPTIONS",), make.node_options, "older Node reads no proxy variables: fetch and https are taught to"),
+    (("NODE_OPTIONS",), make.node_options, "Node reads proxy variables late or never: https and fetch are taught to"),
     (("DENO_CERT",), make.ca, "Deno: adds to the store"),
     (("DENO_TLS_CA_STORE",), make.always("mozilla,system"), "Deno: trust what this machine trusts"),
     (("JAVA_TOOL_OPTIONS",), make.java, "JVMs read no proxy variables, and have a truststore of their own"),

@@ -12,6 +12,8 @@ import re
 
 USUAL_SHAPE = "{40}"
 MARK = "facadefacade"  # hexadecimal digits, which every provider's alphabet has
+_TELLING = 3  # characters of a prefix that tell something: sk-, r8_
+_REST = re.compile(r"[A-Za-z0-9_-]{20,}\Z")
 _HOLE = re.compile(r"\{(\d{2,3})\}")
 _SHAPE = re.compile(r"[A-Za-z0-9_-]*\{\d{2,3}\}[A-Za-z0-9_.-]*(\{\d{2,3}\})?\Z")
 
@@ -26,6 +28,12 @@ def dummy(shape: str, user: str) -> str:
     digits = hashlib.sha256(user.encode()).hexdigest() * 16  # 1024, more than three digits ask for
 
     return _HOLE.sub(lambda hole: (MARK + digits)[: int(hole[1])], shape)
+
+
+def looks_like(shape: str, text: str) -> bool:
+    """Does the text begin as keys of this shape do, and go on as keys do? Says no where the shape has no prefix."""
+    prefix = shape.partition("{")[0]
+    return len(prefix) >= _TELLING and text.startswith(prefix) and bool(_REST.match(text, len(prefix)))
 
 
 def is_dummy(text: str) -> bool:

@@ -7,11 +7,13 @@ Rules: 1. What may have been a key is not kept: it is unset in the end, not put 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 VARIABLE = "MITMVAULT_UNDO"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _record = msgspec.json.Decoder(dict[str, str | None])
 
 
@@ -29,9 +31,10 @@ def record(found: Mapping[str, str], changed: Iterable[str], is_secret: Callable
 
 
 def undone(environ: Mapping[str, str], known: Iterable[str]) -> dict[str, str | None]:
-    """What brings the old values back, by variable; None removes it. `known`: the variables that are ours to change."""
-    remembered = _read(environ)
-    return {name: remembered[name] for name in known if name in remembered} | {VARIABLE: None}
+    """What brings the old values back, by variable; None removes it. `known`: the variables that are ours to set."""
+    remembered, ours = _read(environ), set(known)
+    back = {name: value for name, value in remembered.items() if name in ours or (value is None and _NAME.match(name))}
+    return back | {VARIABLE: None}
 
 
 def _read(environ: Mapping[str, str]) -> dict[str, str | None]:
