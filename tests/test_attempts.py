@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mitmproxy import http
 
 from mitmvault.addons.attempts import ATTEMPTS, Plan
-from mitmvault.addons.gate import grant
+from mitmvault.addons.grants import grant
 from mitmvault.core.attempts import LONGEST_WAIT, Attempt, Failure, asked_wait, expand, following
 from mitmvault.core.decide import decide
 from mitmvault.core.secret import Secret

@@ -2,7 +2,7 @@
 
 Rules: 1. The user's token is out of the flow before any observer sees it, on the refusing path too.
        2. A refusal is answered before the body is read.
-       3. The flow shows a placeholder where the key will be; the permit goes onto the request object.
+       3. Nothing leaves without a permit of the core (grants.py puts it into effect).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mitmvault.addons.arrivals import (
     hide,
     remember,
     replayed_user,
-    session_note,
 )
 from mitmvault.addons.attempts import Plan
 from mitmvault.addons.cloud_tokens import CloudTokens
 from mitmvault.addons.fail_closed import fail_closed, refuse
+from mitmvault.addons.grants import grant
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
 from mitmvault.addons.rate_limits import RateLimits
@@ -31,7 +31,6 @@ from mitmvault.addons.tunnels import Tunnels
 from mitmvault.core import cors, vault_api
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.attempts import expand
-from mitmvault.core.credentials import stripped_headers
 from mitmvault.core.decide import admit, settle
 from mitmvault.core.detours import follow
 from mitmvault.core.keys import Rotation
@@ -42,7 +41,7 @@ from mitmvault.core.session import session_of
 from mitmvault.core.universal import in_turn, unwrapped
 from mitmvault.core.verdict import Admission, Permit, Several, Undecided
 from mitmvault.core.world import World
-from mitmvault.wire import dial, permits
+from mitmvault.wire import permits
 from mitmvault.wire.stream import BodyPolicy, response_of, set_body_policy
 
 _PENDING = "_mitmvault_pending"
@@ -181,34 +180,6 @@ class Gate:
         order = partial(self.rotation.order, choice=pending.arrival.detour.keys)
         plan = expand(tuple(in_turn(permit, order) for permit in (verdict, *verdict.others)), retry)
         Plan(flow, plan, lambda permit: grant(flow, pending.arrival, permit)).start()
-
-
-def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:
-    """Edit the flow as the permit says, and let it leave."""
-    request, target = flow.request, permit.target
-    kept = stripped_headers(arrival.headers, arrival.websocket, target.mode != "direct")
-    set_names = {name.lower() for name, _ in permit.headers} | permit.dropped
-    headers = [(name, value) for name, value in kept if name.lower() not in set_names]
-    headers += permit.headers
-    if "close" in arrival.value("connection").lower():  # mitmproxy reads it here; the wire ring does not send it on
-        headers.append(("Connection", "close"))
-    headers += [(credential.header, credential.shown) for credential in permit.credentials()]
-    request.headers = http.Headers([(n.encode("utf-8", "surrogateescape"), v.encode("utf-8", "surrogateescape"))
-                                    for n, v in headers])  # fmt: skip
-    request.data.scheme = target.scheme.encode()
-    request.data.host, request.data.port = target.host, target.port
-    request.path = target.path
-    request.authority = target.authority if request.is_http2 else ""
-    if not request.is_http2:
-        request.headers.insert(0, "Host", target.authority)
-    if permit.body is not None:
-        request.data.content = permit.body
-    if request.raw_content and "transfer-encoding" not in request.headers:
-        # HTTP/2 needs no length, and mitmproxy would send such a body over HTTP/1 without any framing.
-        request.headers["content-length"] = str(len(request.raw_content))
-    flow.comment = permit.story + session_note(flow)
-    permits.attach(request, permit)
-    dial.permit(target.host, target.port)
 
 
 def _declared_length(request: http.Request) -> int:
