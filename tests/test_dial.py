@@ -125,6 +125,26 @@ def test_redirected_traffic_goes_on_to_its_destination_and_never_to_us(monkeypat
         assert (judge(server, client) is None) is open_
 
 
+@pytest.mark.parametrize(
+    ("mode", "protocol", "port", "open_"),
+    [
+        ("local:curl", "udp", 53, True),
+        ("local:curl", "tcp", 53, False),
+        ("local:curl", "udp", 443, False),
+        ("wireguard", "udp", 53, False),
+        ("transparent", "udp", 53, False),
+        ("regular", "udp", 53, False),
+    ],
+)
+def test_names_are_looked_up_where_a_program_of_this_machine_asked(mode, protocol, port, open_):
+    client, server = tflow.tclient_conn(), Server(address=("127.0.0.53", port), transport_protocol=protocol)
+    client.proxy_mode = mode_specs.ProxyMode.parse(mode)
+    assert (judge(server, client) is None) is open_
+    assert server.address == ("127.0.0.53", port)
+    switch.off()
+    assert judge(server, client)
+
+
 def test_a_permit_does_not_open_a_tunnel_and_a_tunnel_no_permit():
     dial.permit("private.example", 443)
     tunnelled = Server(address=("private.example", 443))

@@ -3,7 +3,8 @@
 Rules: 1. A connection is opened to a destination that a permit or an approved tunnel named, or to a server of our own
           for a connection that is passed on to it (relay.py), or not at all.
        2. The address of a tunnel is judged after it was resolved, and the judged address is the one dialled.
-       3. When the switch is off, nothing is dialled.
+       3. A program whose traffic is redirected on its own machine may ask the DNS server that it asked anyway.
+       4. When the switch is off, nothing is dialled.
 
 How: `ConnectionHandler.open_connection` is wrapped (11.0.2 and 12.2.3). A hook would not do: hooks fail open.
 """
@@ -73,7 +74,8 @@ async def judge(client: Client, connection: Server) -> str | None:
             return str(error)
         connection.address = (address, port)
         return None
-    return None if (host, port) in _permitted else "mitmvault did not permit this destination"
+    allowed = (host, port) in _permitted or modes.is_lookup(client, connection)
+    return None if allowed else "mitmvault did not permit this destination"
 
 
 async def resolve_open(host: str, port: int, world: World, client: Client) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mitmproxy import ctx
-from mitmproxy.connection import Client
+from mitmproxy.connection import Client, Server
 from mitmproxy.proxy import mode_specs
 
 # What our decisions are made for. Reverse and upstream modes choose the destination themselves.
@@ -24,6 +24,12 @@ def is_regular(client: Client) -> bool:
 def is_socks(client: Client) -> bool:
     """Did this client come by SOCKS, naming its destination itself?"""
     return isinstance(client.proxy_mode, mode_specs.Socks5Mode)
+
+
+def is_lookup(client: Client, connection: Server) -> bool:
+    """Does a program of this machine ask a DNS server? The mode local redirects its UDP too."""
+    local = isinstance(client.proxy_mode, mode_specs.LocalMode)
+    return local and connection.transport_protocol == "udp" and bool(connection.address and connection.address[1] == 53)
 
 
 def listener(client: Client) -> tuple[str, int]:
