@@ -72,9 +72,7 @@ class Gateway:
     drop: str = ""  # what is left out of the path there: Workers AI's /run, Azure's /deployments
     compat: str = ""  # the prefix of its models at the compat endpoint, where that is not the slug
     author: str = ""  # the same at Cloudflare's REST API
-    native_only: bool = (
-        False  # Cloudflare offers neither compat nor REST for it, and of its paths those of `drop` alone
-    )
+    native_only: bool = False  # neither compat nor REST for it; of its paths those of `drop` alone, where that is set
 
     @property
     def prefix(self) -> str:

@@ -235,7 +235,7 @@ def behind_slug(world: World, known: Known, path: Native) -> str:
         rest = rest.removeprefix(base)
     if gateway.drop and rest.startswith(gateway.drop + "/"):
         rest = rest.removeprefix(gateway.drop)
-    elif gateway.native_only:
+    elif gateway.drop and gateway.native_only:
         # Anything else would be taken for the name of a deployment, unseen by whoever compares models with a scope.
         served = f"{base}{gateway.drop}/"
         raise Refusal("gateway_mode", f"Behind the gateway, only paths of {known.name} that begin with {served} are "
