@@ -4,6 +4,7 @@ mitmproxy watches this file and loads it again when it changes; everything else 
 """
 
 from mitmvault.addons.answers import Answers
+from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.embedded import Embedded
 from mitmvault.addons.gate import Gate
 from mitmvault.addons.journal import Journal
@@ -26,6 +27,7 @@ addons = [
     Gate(_keeper, _tunnels),  # authenticate, route, redact, permit
     Answers(),  # stream the answer
     Journal(),  # one line about it
+    Bookkeeper(_keeper, _tunnels),  # one row of the ledger
     Switchboard(),  # everything is ready, requests may leave
     Presence(_keeper),  # and say so
 ]

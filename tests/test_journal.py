@@ -6,26 +6,11 @@ import pytest
 from mitmproxy.test import tflow
 
 from mitmvault.addons.fail_closed import refuse
-from mitmvault.addons.journal import Journal, printable
+from mitmvault.addons.journal import Journal
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
 from mitmvault.wire import permits
 from tests.worlds import JSON, arrival, bearer, chat, world
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain · text → ü", "plain · text → ü"),
-        ("a\r\nb\x00\x1b[31m", "a\\x0d\\x0ab\\x00\\x1b[31m"),
-        ("\x7f\x85", "\\x7f\\x85"),
-        ("\u2028\u2029\u202e", "\\x2028\\x2029\\x202e"),
-        ("\udce9", "\\xdce9"),
-        ("", ""),
-    ],
-)
-def test_printable(text, shown):
-    assert printable(text) == shown
 
 
 def line(caplog, flow, event: str = "response") -> list[str]:

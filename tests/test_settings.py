@@ -23,6 +23,7 @@ def test_defaults(text):
         idle_timeout=1800,
         rate_limit=None,
         public_vault=False,
+        ledger_days=90,
         upstream_ca=None,
     )
 
@@ -46,6 +47,7 @@ def test_defaults(text):
         ("gateways: []", "gateways", ()),
         ("rate_limit: 100/m", "rate_limit", Rate(100, 60)),
         ("public_vault: true", "public_vault", True),
+        *[(f"ledger_days: {number}", "ledger_days", number) for number in (0, 7, 36500)],
         ("upstream_ca: roots.pem", "upstream_ca", "roots.pem"),
         *[(f"body_limit: {size}", "body_limit", number) for size, number in (
             ("0", 0), ("1024", 1024), ("1b", 1), ("64kb", 65536), ("64KB", 65536), ("64k", 65536), ("'1 MB'", 2**20),
@@ -61,6 +63,7 @@ def test_read(text, name, value):
     [
         ("bogus: 1", "bogus"),
         ("rate_limit: 10", "rate_limit"),
+        *[(f"ledger_days: {text}", "ledger_days") for text in ("-1", "36501", "1.5", "true", "7d")],
         ("default_model: 5", "default_model"),
         ("default_model: ''", "default_model"),
         ("environment_keys: openai", "environment_keys"),

@@ -7,8 +7,8 @@ from mitmproxy.proxy.layers import http as layers
 
 from mitmvault.addons.switchboard import Switchboard, install
 from mitmvault.wire import switch
+from mitmvault.wire.meter import MeteredStream
 from mitmvault.wire.server import MendedServer
-from mitmvault.wire.stream import MendedStream
 
 
 def test_the_life_of_the_switch():
@@ -26,7 +26,7 @@ def test_everything_is_in_place_and_stays_after_an_unload():
     board = Switchboard()
     board.load(None)
     board.done()
-    assert layers.HttpStream is MendedStream and layers.Http1Server is MendedServer
+    assert layers.HttpStream is MeteredStream and layers.Http1Server is MendedServer
     assert layers.Http1Client.__name__ == "SwappingHttp1Client" and layers.Http2Client.__name__ == "SwappingHttp2Client"
     assert server.ConnectionHandler.open_connection.__module__ == "mitmvault.wire.dial"
 

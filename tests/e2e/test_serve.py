@@ -32,6 +32,7 @@ from tests.proxy import ENTRY, TIMEOUT, key
 from tests.serving import BINARIES, Program, Serving, eventually, free_port
 
 pytestmark = pytest.mark.e2e
+LEDGER = ("ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm")  # the last two while it is open
 
 
 @pytest.fixture
@@ -55,8 +56,13 @@ def mode(path: Path) -> str:
 
 def test_first_start_makes_a_private_home(running: Serving) -> None:
     home = running.home
-    made = {path.relative_to(home).as_posix(): mode(path) for path in home.iterdir()}
-    assert made == {"ai.json.enc": "600", "cryptoken": "600", "users.json": "600", "state.json": "600", "ca": "700"}
+
+    def made() -> dict[str, str]:
+        return {path.relative_to(home).as_posix(): mode(path) for path in home.iterdir()}
+
+    files = ("ai.json.enc", "cryptoken", "users.json", "state.json", *LEDGER)
+    wanted = dict.fromkeys(files, "600") | {"ca": "700"}
+    assert eventually(lambda: made() == wanted), made()  # the ledger is opened by a thread
     assert mode(home) == "700"
     assert mode(home / "ca" / "mitmproxy-ca.pem") == "600"
     assert running.stderr.count("mitmvault: created ") == 3
@@ -90,7 +96,7 @@ def test_log_lines_come_at_once(running: Serving) -> None:
 
 def test_second_start_keeps_what_there_is(home: Path) -> None:
     def kept() -> dict[str, Any]:
-        files = [path for path in home.rglob("*") if path.is_file() and path.name != "state.json"]
+        files = [path for path in home.rglob("*") if path.is_file() and path.name not in ("state.json", *LEDGER)]
         return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
     with Serving(home) as serving:

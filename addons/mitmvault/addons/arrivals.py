@@ -19,10 +19,8 @@ _REPLAYED = "mitmvault_arrival"
 def arrival_of(flow: http.HTTPFlow, in_tunnel: bool, vouched: User | None) -> Arrival:
     """The arrival of a flow whose head has just been read."""
     request, client = flow.request, flow.client_conn
-    regular = modes.is_regular(client)
-    way = Way.TRANSPARENT if not regular else Way.TUNNEL if in_tunnel else Way.LISTENER
     return Arrival(
-        way=way,
+        way=way_of(flow, in_tunnel),
         method=request.method,
         scheme=request.scheme or "http",
         host=request.host,
@@ -35,6 +33,13 @@ def arrival_of(flow: http.HTTPFlow, in_tunnel: bool, vouched: User | None) -> Ar
         sni=client.sni,
         vouched=vouched,
     )
+
+
+def way_of(flow: http.HTTPFlow, in_tunnel: bool) -> Way:
+    """How a flow came in."""
+    if not modes.is_regular(flow.client_conn):
+        return Way.TRANSPARENT
+    return Way.TUNNEL if in_tunnel else Way.LISTENER
 
 
 def remember(flow: http.HTTPFlow, arrival: Arrival, user: User) -> None:

@@ -7,6 +7,7 @@ import logging
 from mitmproxy import http
 from mitmproxy.log import ALERT
 
+from mitmvault.core.printable import printable
 from mitmvault.wire import permits
 
 logger = logging.getLogger(__name__)
@@ -32,8 +33,3 @@ class Journal:
         took = f" · {1000 * (ended - begun):.0f} ms" if ended else ""
         what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"
         logger.log(ALERT, "%s · %s · %s%s", printable(flow.comment), printable(what), printable(outcome), took)
-
-
-def printable(text: str) -> str:
-    """Text from outside without control characters, so that it cannot forge a line of the log (SECURITY P16)."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

@@ -17,10 +17,10 @@ from typing import Any
 from mitmproxy.log import ALERT
 
 from mitmvault.addons.fail_closed import report
-from mitmvault.addons.journal import printable
 from mitmvault.addons.keeper import Keeper
 from mitmvault.core import cors, vault_api
 from mitmvault.core.arrival import Arrival
+from mitmvault.core.printable import printable
 from mitmvault.core.refusal import Answer, Refusal
 from mitmvault.core.world import World
 from mitmvault.home.layout import HomeError

@@ -70,6 +70,7 @@ def _sentence(error: Exception) -> str | None:
     from mitmvault.core.settings import SettingsError
     from mitmvault.core.users import UsersError
     from mitmvault.core.vault import VaultError
+    from mitmvault.home.ledger import LedgerError
 
     match error:
         case OSError(errno=errno.EPIPE):
@@ -84,6 +85,6 @@ def _sentence(error: Exception) -> str | None:
             return f"mitmvault.yaml: {error}"
         case CatalogueError():
             return f"providers.yaml: {error}"
-        case HomeError() | SealError() | VariableError():
+        case HomeError() | LedgerError() | SealError() | VariableError():
             return str(error)
     return None

@@ -21,6 +21,7 @@ _SIZES = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 _SIZE = re.compile(r"(\d+)\s*([kmg]?b?)\Z", re.I)
 _GATEWAY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 MAX_RETRY = 10
+MAX_DAYS = 36500
 UNMATCHED = ("tunnel", "refuse")
 
 
@@ -41,6 +42,7 @@ class Settings:
     idle_timeout: int = 1800  # seconds of silence after which a connection is closed; at least 600
     rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
     public_vault: bool = False  # may anybody download the encrypted vault?
+    ledger_days: int = 90  # how long the ledger keeps what happened; 0: nothing is recorded
     models_timeout: int = 5  # seconds that GET /v1/models waits for a provider's own list
     default_model: str | None = None  # where the model chooses the provider: for "default", and for no model at all
     environment_keys: bool = True  # are provider keys taken from the environment, where the vault has none?
@@ -145,6 +147,12 @@ def _patience(key: str, value: Any) -> int:
     return value
 
 
+def _days(key: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_DAYS:
+        raise SettingsError(f"{key}: must be a whole number of days, from 0 (nothing is recorded) to {MAX_DAYS}")
+    return value
+
+
 def _model(key: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise SettingsError(f"{key}: must be a model such as openai/gpt-4o")
@@ -174,6 +182,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "idle_timeout": _seconds,
     "rate_limit": _rate,
     "public_vault": _flag,
+    "ledger_days": _days,
     "models_timeout": _patience,
     "default_model": _model,
     "environment_keys": _flag,

@@ -1,0 +1,158 @@
+"""The bookkeeper: one row of the ledger for every request, when it has come to its end. (core/record.py)
+
+Rules: 1. A row is made once: at the end of the answer, at an error, when a WebSocket closes, or when mitmvault stops.
+       2. Our own pages have none, health checks least of all; what they ask a provider has one, as an inquiry.
+       3. No failure here reaches a request. The disk is touched by the writer's thread alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakValueDictionary
+
+from mitmproxy import http
+
+from mitmvault.addons.arrivals import way_of
+from mitmvault.addons.attempts import ATTEMPTS
+from mitmvault.addons.fail_closed import report
+from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.tunnels import Tunnels
+from mitmvault.core import record
+from mitmvault.core.record import Record
+from mitmvault.home.ledger_writer import LedgerWriter
+from mitmvault.home.sqlite_ledger import SqliteLedger
+from mitmvault.wire import meter, permits
+
+USAGE = "mitmvault_usage"  # in the flow's metadata: what was counted
+
+
+def _harmless(hook: Callable[..., None]) -> Callable[..., None]:
+    """Rule 3."""
+
+    @functools.wraps(hook)
+    def guarded(self: Any, flow: http.HTTPFlow) -> None:
+        try:
+            hook(self, flow)
+        except Exception as error:
+            report(hook.__qualname__, error)
+
+    return guarded
+
+
+class Bookkeeper:
+    """Stands behind all addons that find something out about a request."""
+
+    def __init__(self, keeper: Keeper, tunnels: Tunnels) -> None:
+        self.keeper = keeper
+        self.tunnels = tunnels
+        self._open: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
+        self._writer: LedgerWriter | None = None
+
+    def running(self) -> None:
+        self._writing()
+
+    @_harmless
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        self._open[flow.id] = flow
+        if flow.is_replay == "request":
+            flow.metadata.pop(USAGE, None)  # its first life's
+
+    @_harmless
+    def response(self, flow: http.HTTPFlow) -> None:
+        if flow.websocket is None:  # else it has only begun
+            self._tell(flow)
+
+    @_harmless
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._tell(flow)
+
+    @_harmless
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        if flow.websocket and flow.websocket.messages:
+            message, found = flow.websocket.messages[-1], meter.of(flow.request)
+            if message.from_client:
+                found.bytes_in += len(message.content)
+            else:
+                found.bytes_out += len(message.content)
+                found.first_byte = found.first_byte or time.time()
+
+    @_harmless
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        self._tell(flow)
+
+    def done(self) -> None:
+        """What is under way ends with us. Everything is written when this returns."""
+        for flow in list(self._open.values()):
+            self._cut_off(flow)
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+
+    @_harmless
+    def _cut_off(self, flow: http.HTTPFlow) -> None:
+        meter.of(flow.request).aborted = True
+        self._tell(flow)
+
+    def _tell(self, flow: http.HTTPFlow) -> None:
+        self._open.pop(flow.id, None)
+        found = meter.of(flow.request)
+        if found.told:
+            return
+        found.told = True
+        writer = self._writing()
+        if writer and _counts(flow, found):
+            writer.put(row(flow, way_of(flow, self.tunnels.has(flow.client_conn)).value, time.time()))
+
+    def _writing(self) -> LedgerWriter | None:
+        """The writer, if rows are to be kept as the settings are now."""
+        world = self.keeper.current
+        days = world.settings.ledger_days if world else 0
+        if not days:
+            return None
+        if self._writer is None:
+            self._writer = LedgerWriter(SqliteLedger(self.keeper.home.ledger), days)
+            self._writer.start()
+        self._writer.days = days
+        return self._writer
+
+
+def _counts(flow: http.HTTPFlow, found: meter.Meter) -> bool:
+    """Is it a request to a provider, or one that was refused? (rule 2)"""
+    named = "mitmvault_refusal" in flow.metadata or "mitmvault_user" in flow.metadata
+    return permits.of(flow.request) is not None or named or found.reason is not None
+
+
+def row(flow: http.HTTPFlow, way: str, now: float) -> Record:
+    """The row of a flow that has ended; `now` in seconds since 1970."""
+    permit, found, response = permits.of(flow.request), meter.of(flow.request), flow.response
+    told, started = flow.metadata, flow.request.timestamp_start
+    reason = found.reason
+    if permit is None and reason is None:
+        reason = told.get("mitmvault_refusal")
+    elif reason is None and response is not None and told.get("mitmvault_held"):  # our answer in place of theirs
+        reason = response.headers.get("x-mitmvault-reason")
+    whole = len(response.raw_content or b"") if response else 0  # on its way to the client only after the hooks
+    return Record(
+        started=started,
+        user=record.text(permit.user if permit else told.get("mitmvault_user")),
+        session=record.text(told.get("mitmvault_session")),
+        way=record.INQUIRY if told.get("mitmvault_inquiry") else way,
+        method=record.text(flow.request.method[:16]),
+        **record.permitted(permit),
+        attempts=len(told.get(ATTEMPTS, ())) or 1 if permit else 0,
+        status=found.status or (response.status_code if response else None),
+        reason=record.reason_of(reason),
+        aborted=found.aborted,
+        bytes_in=found.bytes_in,
+        bytes_out=max(found.bytes_out, whole),
+        first_byte_ms=_ms(started, found.first_byte or now) if response and not found.reason else None,
+        duration_ms=_ms(started, now),
+        **record.counted(told.get(USAGE) if permit else None),
+    )
+
+
+def _ms(begin: float, end: float) -> float:
+    return round(max(0.0, end - begin) * 1000, 3)

@@ -1,0 +1,93 @@
+"""Reports from the ledger in SQLite, read while the proxy writes it.
+
+Rules: 1. Read-only: the file is opened as such, and a reader never keeps the writer waiting (WAL).
+       2. What mitmvault asked providers itself (inquiries) is in the ledger, and in no report.
+       3. Unknown is not 0: SQL's sum leaves NULL out, and the requests it left out are counted beside it.
+       4. Percentiles are by nearest rank: a duration that really was, such that p % are no longer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from mitmvault.core.record import INQUIRY
+from mitmvault.home.ledger import Filter, LedgerError, Line
+from mitmvault.home.sqlite_ledger import MIGRATIONS, TABLE, newer, version_of
+
+_PATIENCE = 5.0  # seconds
+_BY = {
+    "user": "user",
+    "provider": "provider",
+    "model": "coalesce(model_sent, model_asked)",
+    "key": "provider || ' ' || key",
+    "day": "date(started, 'unixepoch', 'localtime')",
+    "session": "session",
+    "status": "trim(coalesce(status, '') || ' ' || coalesce(reason, iif(aborted, 'aborted', '')))",
+}
+_WHERE = f"started >= :since AND started < :until AND (:user IS NULL OR user = :user) AND way <> '{INQUIRY}'"
+# A provider has worked on it. Reading and deleting things costs nothing, but a realtime session begins with GET.
+_WORKED = (
+    "(provider IS NOT NULL AND coalesce(status, 200) < 400"
+    " AND (method NOT IN ('GET', 'HEAD', 'OPTIONS', 'DELETE') OR status = 101))"
+)
+_SUMS = f"""
+    count(*), sum(coalesce(status, 0) >= 400 OR reason IS NOT NULL), sum(aborted),
+    sum(tokens_in), sum(tokens_out), sum(tokens_cached_read), sum(tokens_cached_write), sum(tokens_reasoning),
+    sum({_WORKED} AND tokens_in IS NULL AND tokens_out IS NULL), sum(cost), sum({_WORKED} AND cost IS NULL),
+    sum(bytes_in), sum(bytes_out)
+"""
+
+
+class SqliteReports:
+    """Reads a ledger. Raises LedgerError when there is none, or when it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.exists():
+            text = "the proxy makes one when it starts, unless `ledger_days` is 0 in mitmvault.yaml"
+            raise LedgerError(f"there is no ledger at {path} yet: {text}")
+        try:
+            self._connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)
+            version = version_of(self._connection)
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot read {path}: {error}") from None
+        if version != len(MIGRATIONS):
+            self._connection.close()
+            older = f"{path} was written by an older mitmvault: start the proxy once, which brings it up to date"
+            raise LedgerError(newer(path) if version > len(MIGRATIONS) else older)
+
+    def lines(self, by: str | None, of: Filter) -> list[Line]:
+        """The sums by one of GROUPS; see `home.ledger.Reports`."""
+        group = f"coalesce({_BY[by]}, '')" if by else "''"
+        asked = {"since": of.since, "until": of.until, "user": of.user}
+        order = "1" if by == "day" else "2 DESC, 1"
+        try:
+            sums = self._connection.execute(_sums(group, order), asked).fetchall()
+            tails = {name: tail for name, *tail in self._connection.execute(_percentiles(group), asked)}
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot read {self.path}: {error}") from None
+        found = [Line(str(name), *rest, *tails.get(name, (None, None, None))) for name, *rest in sums]
+        return found or ([] if by else [Line("", *_NOTHING)])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+_NOTHING = (0, 0, 0, None, None, None, None, None, 0, None, 0, 0, 0, None, None, None)
+
+
+def _sums(group: str, order: str) -> str:
+    return f"SELECT {group}, {_SUMS} FROM {TABLE} WHERE {_WHERE} GROUP BY 1 ORDER BY {order}"  # noqa: S608
+
+
+def _percentiles(group: str) -> str:
+    ended = "reason IS NULL AND NOT aborted AND provider IS NOT NULL"
+    ranked = f"""
+        SELECT {group} AS name, duration_ms AS took, count(*) OVER (PARTITION BY {group}) AS every,
+            row_number() OVER (PARTITION BY {group} ORDER BY duration_ms) AS rank
+        FROM {TABLE} WHERE {_WHERE} AND {ended}
+    """  # noqa: S608
+    picked = ", ".join(f"max(iif(rank = (every * {p} + 99) / 100, took, NULL))" for p in (50, 95, 99))
+    return f"SELECT name, {picked} FROM ({ranked}) GROUP BY name"  # noqa: S608
