@@ -14,6 +14,7 @@ from mitmvault.addons.presence import Presence
 from mitmvault.addons.switchboard import Switchboard
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.addons.vault_api import VaultApi
+from mitmvault.addons.websockets import WebSockets
 
 _keeper = Keeper()
 _tunnels = Tunnels(_keeper)
@@ -26,6 +27,7 @@ addons = [
     _tunnels,  # CONNECT and TLS: decrypt providers, tunnel or refuse the rest
     Gate(_keeper, _tunnels),  # authenticate, route, redact, permit
     Answers(),  # stream the answer
+    WebSockets(),  # messages within the user's scope
     Journal(),  # one line about it
     Bookkeeper(_keeper, _tunnels),  # one row of the ledger
     Switchboard(),  # everything is ready, requests may leave

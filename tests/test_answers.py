@@ -91,14 +91,6 @@ def test_switching_protocols_is_left_alone():
     assert not answered(101, {"upgrade": "websocket"}).response.stream
 
 
-def test_only_the_newest_websocket_message_is_kept():
-    flow = tflow.twebsocketflow()
-    assert len(flow.websocket.messages) > 1
-    newest = flow.websocket.messages[-1]
-    Answers().websocket_message(flow)
-    assert flow.websocket.messages == [newest]
-
-
 @pytest.mark.parametrize(
     "location", ["/\\evil.example/", "\\\\evil.example/", "///evil.example/", "https:\\\\evil.example/"]
 )

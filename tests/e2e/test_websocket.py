@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -83,3 +85,37 @@ def test_a_wrong_token_opens_nothing(proxy: RunningProxy, provider: FakeProvider
         rejected = socket.next()
     assert isinstance(rejected, events.RejectConnection) and rejected.status_code == 401
     assert provider.arrivals == []
+
+
+@pytest.fixture
+def limited(proxy: RunningProxy) -> Iterator[RunningProxy]:
+    proxy.write_users({"alice": {"key": TOKEN, "models": ["cheap"]}})
+    yield proxy
+    proxy.write_users({"alice": {"key": TOKEN}})
+
+
+def test_a_limited_user_names_an_allowed_model_first(limited: RunningProxy, provider: FakeProvider) -> None:
+    with raw(limited) as client:
+        socket = Socket(client, f"127.0.0.1:{limited.port}", "/openai/v1/responses/realtime",
+                        extra_headers=[(b"Authorization", b"Bearer " + TOKEN.encode())])  # fmt: skip
+        assert isinstance(socket.next(), events.AcceptConnection)
+        assert "session.created" in socket.next().data
+        for allowed in ('{"model":"cheap"}', '{"type":"more"}'):
+            socket.say(events.TextMessage(allowed))
+            assert socket.next().data == allowed  # the provider's echo
+        socket.say(events.TextMessage('{"session":{"model":"dear"}}'))
+        told = json.loads(socket.next().data)
+        assert (told["type"], told["error"]["code"]) == ("error", "model_not_allowed")
+        socket.say(events.TextMessage('{"model":"cheap"}'))  # too late: the connection is mute
+        socket.say(events.CloseConnection(1000))
+        assert isinstance(socket.next(), events.CloseConnection)
+
+
+def test_a_limited_user_who_names_none_is_told(limited: RunningProxy, provider: FakeProvider) -> None:
+    with raw(limited) as client:
+        socket = Socket(client, f"127.0.0.1:{limited.port}", "/openai/v1/responses/realtime",
+                        extra_headers=[(b"Authorization", b"Bearer " + TOKEN.encode())])  # fmt: skip
+        assert isinstance(socket.next(), events.AcceptConnection)
+        assert "session.created" in socket.next().data
+        socket.say(events.BytesMessage(b"\x00\x01"))
+        assert json.loads(socket.next().data)["error"]["code"] == "model_not_allowed"

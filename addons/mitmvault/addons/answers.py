@@ -79,11 +79,6 @@ class Answers:
         if flow.response:
             echo.mask_head(flow.request, flow.response)
 
-    def websocket_message(self, flow: http.HTTPFlow) -> None:
-        """Keep the newest message only: mitmproxy would keep them all, for hours of audio."""
-        if flow.websocket:
-            del flow.websocket.messages[:-1]
-
 
 def _hold(permit: Permit, response: http.Response) -> None:
     """Wait for the body of what may be an error of the gateway's own: its hint goes into the head."""

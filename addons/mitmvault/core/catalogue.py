@@ -59,6 +59,15 @@ class Dialect:
 
 
 @dataclass(frozen=True)
+class InFrame:
+    """Where messages of a WebSocket name the model, dotted: `setup.model`. Where `when` occurs in the native path, the
+    handshake need not name it."""
+
+    places: tuple[str, ...]
+    when: str = ""
+
+
+@dataclass(frozen=True)
 class Gateway:
     """Where the provider lives behind Cloudflare AI Gateway.
 
@@ -99,6 +108,7 @@ class Spec:
     auth: tuple[Auth, ...] = (Auth("bearer"),)
     errors: tuple[Dialect, ...] = (Dialect("openai"),)
     model_in_path: tuple[str, ...] = ()  # e.g. /models/{model}: with what follows the model (see core.path_model)
+    model_in_frame: tuple[InFrame, ...] = ()  # and in the messages of one
     model_in_query: tuple[str, ...] = ("model",)  # what names the model in the query of a WebSocket handshake
     models: tuple[str, ...] = ()  # patterns of its models' ids, for requests that name no provider; lower case
     list: ModelList | None = USUAL  # where it says itself which models it has; None: nowhere
@@ -370,6 +380,7 @@ def _shaped(shape: type, required: str) -> Reader:
 
 _READERS: dict[type, dict[str, Reader]] = {
     Auth: {"scheme": _one_of(SCHEMES), "when": _text},
+    InFrame: {"places": _list(_name), "when": _text},
     Dialect: {"shape": _one_of(DIALECTS), "when": _text},
     Gateway: {"slug": _name, "keep_base": _flag, "labels": _count, "drop": _path, "compat": _prefix,
               "author": _author, "native_only": _flag},
@@ -379,7 +390,7 @@ _READERS: dict[type, dict[str, Reader]] = {
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),
         "key_forms": _list(_one_of(key_form.NAMES)),
         "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _list(_model_path),
-        "model_in_query": _list(_name),
+        "model_in_query": _list(_name), "model_in_frame": _list(_shaped(InFrame, "places")),
         "models": _list(_text), "gateway": _shaped(Gateway, "slug"), "list": _model_list,
         "env": _list(_variable), "base_url_env": _base_urls, "key_shape": _shape, "confined": _flag, "embedded": _flag,
     },

@@ -15,6 +15,7 @@ from mitmvault.core.arrival import Arrival
 from mitmvault.core.catalogue import Auth
 from mitmvault.core.credentials import stripped_target
 from mitmvault.core.detours import chosen
+from mitmvault.core.frames import Frames
 from mitmvault.core.gateway import serves_without_key
 from mitmvault.core.key_form import NAMES
 from mitmvault.core.refusal import Refusal
@@ -56,7 +57,8 @@ def permitted(
     assert entry
     # Where the path names the model, the provider obeys the path: a field of that name in the body is not it.
     asked = named or admission.path_model or (reading.model if reading else None) or _model_in_query(arrival, admission)
-    if arrival.method not in BODILESS or arrival.websocket:
+    frames = _frames(arrival, admission, asked)
+    if (arrival.method not in BODILESS or arrival.websocket) and not (frames and frames.first_names):
         check_model(admission.user, entry, asked, target.prefix)
     model, edited = (ModelEdit(asked, asked) if asked else None), None
     if target.prefixes_model and admission.path_model:
@@ -84,6 +86,7 @@ def permitted(
         dialect=admission.dialect,
         # A signature covers the whole body, and AWS takes it in one piece.
         dropped=frozenset({"transfer-encoding"}) if target.signing else frozenset(),
+        frames=frames,
     )
     if not target.wraps_body:
         return found
@@ -148,6 +151,16 @@ def _renamed(admission: Admission, model: str) -> Target:
     found = path_model.find(admission.known.spec.model_in_path, path)
     assert found
     return replace(admission.target, path=found.renamed(model) + mark + query)
+
+
+def _frames(arrival: Arrival, admission: Admission, asked: str | None) -> Frames | None:
+    """What the messages of a WebSocket are held against; None where there are none, or nothing to hold them against."""
+    path = admission.target.native_path
+    fitting = [found for found in admission.known.spec.model_in_frame if found.when in path]
+    if not arrival.websocket or admission.user.models is None or not fitting:
+        return None
+    assert admission.known.entry
+    return Frames(fitting[0].places, admission.user, admission.known.entry, bool(fitting[0].when) and asked is None)
 
 
 def _model_in_query(arrival: Arrival, admission: Admission) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mitmvault.core.frames import Frames
 from mitmvault.core.key_form import AWS, GOOGLE, SCHEMES, TEXT
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
@@ -167,6 +168,7 @@ class Permit:
     slots: tuple[Slot, ...] = ()  # where they stand
     step: int | None = None  # which of a client's own steps this is, from 0
     others: tuple[Permit, ...] = ()  # its further steps, for when this one fails
+    frames: Frames | None = None  # what messages of a WebSocket may say, for a user who is limited to some models
 
     def credentials(self) -> tuple[Credential, ...]:
         """What the wire layer writes into the head: the provider key, and the gateway's token."""
