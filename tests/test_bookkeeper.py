@@ -9,7 +9,7 @@ import pytest
 from mitmproxy.test import tflow
 
 from mitmvault.addons.attempts import ATTEMPTS
-from mitmvault.addons.bookkeeper import USAGE, Bookkeeper, row
+from mitmvault.addons.bookkeeper import STRANGERS, USAGE, Bookkeeper, row
 from mitmvault.addons.fail_closed import refuse
 from mitmvault.core.decide import decide
 from mitmvault.core.record import INQUIRY
@@ -183,6 +183,16 @@ def test_days_0(bookkeeper, keeper):
     bookkeeper.response(permitted())
     bookkeeper.done()
     assert len(rows(keeper.home.ledger)) == 1
+
+
+def test_strangers_do_not_fill_the_disk(bookkeeper, keeper):
+    for _ in range(STRANGERS[0] + 50):
+        flow = tflow.tflow()
+        refuse(flow, Refusal("missing_token", "No."))
+        bookkeeper.response(flow)
+    bookkeeper.response(permitted())  # others are told all the same
+    bookkeeper.done()
+    assert [row.user for row in rows(keeper.home.ledger)] == [None] * STRANGERS[0] + ["alice"]
 
 
 def test_before_there_is_a_world(bookkeeper, keeper):

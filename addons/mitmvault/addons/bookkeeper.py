@@ -2,7 +2,8 @@
 
 Rules: 1. A row is made once: at the end of the answer, at an error, when a WebSocket closes, or when mitmvault stops.
        2. Our own pages have none, health checks least of all; what they ask a provider has one, as an inquiry.
-       3. No failure here reaches a request. The disk is touched by the writer's thread alone.
+       3. Strangers cannot fill the disk: of requests that were refused before anybody was known, STRANGERS are kept.
+       4. No failure here reaches a request. The disk is touched by the writer's thread alone.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.core import record
 from mitmvault.core.record import Record
+from mitmvault.core.throttle import Throttle
 from mitmvault.home.ledger_writer import LedgerWriter
 from mitmvault.home.sqlite_ledger import SqliteLedger
 from mitmvault.wire import meter, permits
 
+STRANGERS = (600, 60.0)  # as many in as many seconds (rule 3)
 USAGE = "mitmvault_usage"  # in the flow's metadata: what was counted
 
 
 def _harmless(hook: Callable[..., None]) -> Callable[..., None]:
-    """Rule 3."""
+    """Rule 4."""
 
     @functools.wraps(hook)
     def guarded(self: Any, flow: http.HTTPFlow) -> None:
@@ -50,6 +53,7 @@ class Bookkeeper:
         self.tunnels = tunnels
         self._open: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
         self._writer: LedgerWriter | None = None
+        self._strangers = Throttle(*STRANGERS)
 
     def running(self) -> None:
         self._writing()
@@ -104,7 +108,17 @@ class Bookkeeper:
         found.told = True
         writer = self._writing()
         if writer and _counts(flow, found):
-            writer.put(row(flow, way_of(flow, self.tunnels.has(flow.client_conn)).value, time.time()))
+            told = row(flow, way_of(flow, self.tunnels.has(flow.client_conn)).value, time.time())
+            if told.user or self._may_come():
+                writer.put(told)
+
+    def _may_come(self) -> bool:
+        """Is there room for one more stranger? (rule 3)"""
+        now = time.monotonic()
+        if self._strangers.wait(now):
+            return False
+        self._strangers.failed(now)
+        return True
 
     def _writing(self) -> LedgerWriter | None:
         """The writer, if rows are to be kept as the settings are now."""
