@@ -12,7 +12,7 @@ Row = Sequence[str]
 
 def show(title: str, columns: Row, rows: Iterable[Row]) -> None:
     """Print the rows. Nothing in a cell is interpreted: neither markup nor control characters."""
-    clean = [[_clean(cell) for cell in row] for row in rows]
+    clean = [[clean_cell(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _draw(title, columns, clean)
     else:
@@ -20,7 +20,8 @@ def show(title: str, columns: Row, rows: Iterable[Row]) -> None:
             click.echo("\t".join(row))
 
 
-def _clean(cell: str) -> str:
+def clean_cell(cell: str) -> str:
+    """The text without control characters."""
     return "".join(char if char.isprintable() else "?" for char in cell)
 
 

@@ -15,15 +15,13 @@ from dataclasses import asdict, fields, replace
 import click
 import msgspec
 
-from mitmvault.cli import table
+from mitmvault.cli import table, usage_view
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.cli.period import Moment, days
-from mitmvault.core.spark import spark
+from mitmvault.cli.period import Moment
 from mitmvault.home.ledger import GROUPS, Filter, Line
 from mitmvault.home.usage_report import SqliteReports
 
 COLUMNS = ("requests", "errors", "aborted", "tokens in", "tokens out", "cached", "cost", "p50", "p95", "p99")
-_CHART = 90  # days
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # owasp.org/www-community/attacks/CSV_Injection
 
 
@@ -61,11 +59,12 @@ def usage(by: str, since: float, until: float | None, user: str | None, as_json:
         )))  # fmt: skip
     elif as_csv:
         _write_csv(by, lines)
+    elif sys.stdout.isatty():
+        usage_view.draw(by, lines, total, daily, asked)
     else:
-        shown = [_cells(line.name or "-", line) for line in lines]
-        table.show("usage", (by, *COLUMNS), [*shown, _cells("total", total)])
-        if sys.stdout.isatty():
-            _draw(daily, asked)
+        table.show(
+            "usage", (by, *COLUMNS), [*(_cells(line.name or "-", line) for line in lines), _cells("total", total)]
+        )
 
 
 def _cells(name: str, line: Line) -> tuple[str, ...]:
@@ -73,19 +72,12 @@ def _cells(name: str, line: Line) -> tuple[str, ...]:
     return (
         name,
         *(f"{count:d}" for count in (line.requests, line.errors, line.aborted)),
-        _known(line.tokens_in, line.tokens_unknown, "d"),
-        _known(line.tokens_out, line.tokens_unknown, "d"),
+        usage_view.known(line.tokens_in, line.tokens_unknown, "{:d}".format),
+        usage_view.known(line.tokens_out, line.tokens_unknown, "{:d}".format),
         f"{sum(cached)}" if cached else "-",
-        _known(line.cost, line.cost_unknown, ".4f"),
+        usage_view.known(line.cost, line.cost_unknown, "{:.4f}".format),
         *("-" if took is None else f"{took:.0f} ms" for took in (line.p50_ms, line.p95_ms, line.p99_ms)),
     )
-
-
-def _known(value: float | None, unknown: int, form: str) -> str:
-    """Rule 1."""
-    if value is None:
-        return "?" if unknown else format(0, form)
-    return format(value, form) + (" + ?" if unknown else "")
 
 
 def _write_csv(by: str, lines: Sequence[Line]) -> None:
@@ -98,26 +90,3 @@ def _write_csv(by: str, lines: Sequence[Line]) -> None:
 
 def _plain(name: str) -> str:
     return f"'{name}" if name.startswith(_FORMULA) else name
-
-
-def _draw(daily: Sequence[Line], asked: Filter) -> None:
-    """The days as little bars; days without a request are blank."""
-    if not daily:
-        click.echo("no requests in this time")
-        return
-    found = {line.name: line for line in daily}
-    shown = [day for day in days(asked.since, asked.until) if day >= daily[0].name][-_CHART:]
-    charts: dict[str, list[float]] = {
-        "requests": [found[day].requests if day in found else 0 for day in shown],
-        "tokens": [_tokens(found[day]) if day in found else 0 for day in shown],
-        "cost": [found[day].cost or 0.0 if day in found else 0.0 for day in shown],
-    }
-    for name, values in charts.items():
-        if top := max(values):
-            most = f"{top:.4f}" if name == "cost" else f"{top:.0f}"
-            click.echo(f"{name:>8} {spark(values)} at most {most} a day")
-    click.echo(f"{'':>8} {shown[0]} … {shown[-1]}")
-
-
-def _tokens(line: Line) -> int:
-    return (line.tokens_in or 0) + (line.tokens_out or 0)
