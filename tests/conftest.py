@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,9 @@ from tests.proxy import UNSET, RunningProxy, key
 
 for _name in UNSET:
     os.environ.pop(_name, None)
+# What is started in the background, as on a CI server, inherits that these are ignored: and so would our processes.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")
