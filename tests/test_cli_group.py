@@ -53,10 +53,24 @@ def test_red_in_a_terminal():
     assert CliRunner().invoke(group, ["fail"], color=True).stderr == "\x1b[31mmitmvault: do this\x1b[0m\n"
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), RuntimeError("x")])
-def test_unexpected(error):
+@pytest.mark.parametrize("error", [KeyError("x-secret"), ValueError("x-secret"), RuntimeError("x-secret")])
+def test_unexpected_errors_show_no_traceback_and_no_text(error):
+    """The text may quote what it must not; the place is enough to report."""
     RAISES.append(error)
-    assert CliRunner().invoke(group, ["fail"]).exception is error
+    result = CliRunner().invoke(group, ["fail"])
+    assert result.exit_code == 1 and result.stdout == "" and "secret" not in result.stderr
+    place = f"{type(error).__name__} at test_cli_group.py:"
+    assert place in result.stderr and "--debug" in result.stderr and result.stderr.count("\n") == 1
+    assert CliRunner().invoke(group, ["--debug", "fail"]).exception is error
+
+
+@pytest.mark.parametrize(
+    "error, code", [(click.ClickException("x"), 1), (click.Abort(), 1), (click.exceptions.Exit(3), 3)]
+)
+def test_what_click_raises_stays_what_it_is(error, code):
+    RAISES.append(error)
+    result = CliRunner().invoke(group, ["fail"])
+    assert result.exit_code == code and "report" not in result.stderr
 
 
 def test_broken_pipe_is_quiet():

@@ -1,18 +1,22 @@
 """The top-level group: commands are imported when they run, expected errors are one sentence.
 
 Rules: 1. `--help` imports no command; the table has the one-line helps.
-       2. An expected error is one red line on stderr and exit code 1; `--debug` lets it through with its traceback.
-       3. A broken pipe is no error: click ends quietly.
+       2. An error is one red line on stderr and exit code 1; `--debug` lets it through with its traceback.
+       3. Of an error that nobody expected, the line tells the kind and the place, not its text: that may hold a secret.
+       4. A broken pipe is no error: click ends quietly.
 """
 
 from __future__ import annotations
 
 import errno
+import os
+import traceback
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from mitmvault.cli.options import chosen
 from mitmvault.home.layout import HomeError
@@ -45,20 +49,34 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, from the table (rule 1: the shell waits), and the group's own options."""
+        found = [CompletionItem(name, help=text) for name, (_, text) in self._table.items()]
+        return [item for item in found if item.value.startswith(incomplete)] + click.Command.shell_complete(
+            self, ctx, incomplete
+        )
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, from the table (rule 1)."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command (rules 2 and 3)."""
+        """Run the command (rules 2 to 4)."""
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
         except Exception as error:
-            text = _sentence(error)
-            if text is None or chosen(ctx).debug:
+            if chosen(ctx).debug or (isinstance(error, OSError) and error.errno == errno.EPIPE):
                 raise
-            raise Problem(text) from None
+            raise Problem(_sentence(error) or _unexpected(error)) from None
+
+
+def _unexpected(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} at {os.path.basename(last.filename)}:{last.lineno}"
+    return f"a mistake of ours ({place}): please report what the same command prints with --debug"
 
 
 def _sentence(error: Exception) -> str | None:
@@ -73,8 +91,6 @@ def _sentence(error: Exception) -> str | None:
     from mitmvault.home.ledger import LedgerError
 
     match error:
-        case OSError(errno=errno.EPIPE):
-            return None
         case OSError():
             return f"{error.filename}: {error.strerror}" if error.filename else str(error)
         case VaultError():

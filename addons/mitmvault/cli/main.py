@@ -15,7 +15,9 @@ COMMANDS = {
     "vault": ("mitmvault.cli.vault:vault", "Show, encrypt and decrypt the vault of provider keys."),
     "explain": ("mitmvault.cli.explain:explain_command", "Say where a request would go and why; nothing is sent."),
     "usage": ("mitmvault.cli.usage:usage", "Who spent what: requests, tokens, cost, durations."),
+    "ca": ("mitmvault.cli.ca:ca", "Show, export and install the certificate authority."),
     "users": ("mitmvault.cli.users:users", "Add, list and remove the users that may in."),
+    "completion": ("mitmvault.cli.completion:completion", "Print what makes a shell complete commands."),
 }
 
 

@@ -57,8 +57,13 @@ class Home:
         return self.path / "ca"
 
     @property
+    def ca_key(self) -> Path:
+        """The authority's private key, and its certificate behind it, PEM."""
+        return self.ca / "mitmproxy-ca.pem"
+
+    @property
     def ca_certificate(self) -> Path:
-        """The authority's certificate, PEM: what clients must trust. mitmproxy makes it at the first start."""
+        """The authority's certificate, PEM: what clients must trust."""
         return self.ca / "mitmproxy-ca-cert.pem"
 
     @property

@@ -101,7 +101,7 @@ def _refuse_unreadable(home: Home) -> None:
 
 
 def _warnings(home: Home) -> list[str]:
-    private = [home.vault, home.users, home.cryptoken, home.settings, home.ca, home.ledger]
+    private = [home.vault, home.users, home.cryptoken, home.settings, home.ca, home.ca_key, home.ledger]
     before = [path.with_name(path.name + files.PREVIOUS) for path in (home.vault, home.users)]
     return [text for path in (home.path, *private, *before) if (text := _wide(path))]
 
