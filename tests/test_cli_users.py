@@ -39,6 +39,16 @@ def test_add_with_limits(run, home):
     assert store.load_users(home).find(token) == User("alice", frozenset({"groq", "demo"}), ("llama-*",))
 
 
+def test_add_an_admin(run, home):
+    token = run("add", "boss", "--admin").stdout.strip()
+    assert store.load_users(home).find(token) == User("boss", None, None, admin=True)
+    assert store.load_users_document(home)["boss"]["admin"] is True
+    run("add", "alice")
+    rows = [line.split() for line in run("list").stdout.splitlines()]
+    assert [row[-1] for row in rows if row[:1] == ["boss"]] == ["yes"]
+    assert [row[-1] for row in rows if row[:1] == ["alice"]] == ["all"]
+
+
 @pytest.mark.parametrize("arguments, stdin", [(["--token", TOKEN], None), (["--token", "-"], f"{TOKEN}\n")])
 def test_add_with_a_token(run, home, arguments, stdin):
     result = run("add", "alice", *arguments, stdin=stdin)
@@ -86,9 +96,9 @@ def test_list_in_a_pipe(run):
     run("add", "alice", "--token", TOKEN, "--provider", "groq")
     run("add", "bob", "--token", "x" + TOKEN, "--digest")
     header, alice, bob = run("list").stdout.splitlines()
-    assert header.split("\t") == ["USER", "TOKEN", "TYPE", "PROVIDERS", "MODELS"]
-    assert alice.split("\t") == ["alice", "…a1f3", "", "groq", "all"]
-    assert re.fullmatch(r"bob\tsha256 ….{4}\t\tall\tall", bob)
+    assert header.split("\t") == ["USER", "TOKEN", "TYPE", "PROVIDERS", "MODELS", "ADMIN"]
+    assert alice.split("\t") == ["alice", "…a1f3", "", "groq", "all", ""]
+    assert re.fullmatch(r"bob\tsha256 ….{4}\t\tall\tall\t", bob)
 
 
 def test_list_as_json(run):

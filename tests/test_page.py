@@ -8,7 +8,7 @@ import pytest
 
 from mitmvault.core.page import MODEL, READ, Asked, Page, find
 from mitmvault.core.refusal import Refusal, answer, json_answer
-from tests.worlds import PROVIDERS, arrival, bearer, intercepted, world
+from tests.worlds import PROVIDERS, USERS, arrival, bearer, intercepted, world
 
 TABLE = (
     Page(READ, "/open", lambda asked: json_answer(1), token=False),
@@ -18,6 +18,8 @@ TABLE = (
     Page(READ, "/{provider}/v1/models", lambda asked: json_answer(5)),
     Page("POST", "/v1/messages", None),
     Page("POST", "/v1/chat/completions", None),
+    Page(READ, "/all", lambda asked: json_answer(6), admin=True),
+    Page(READ, "/all/open", lambda asked: json_answer(7), token=False, admin=True),
 )
 
 
@@ -105,6 +107,28 @@ def test_refused(came: Any, reason: str) -> None:
     with pytest.raises(Refusal) as caught:
         found(came)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("path", ["/all", "/all/open"])
+@pytest.mark.parametrize(
+    ("admin", "headers", "reason"),
+    [
+        (True, (bearer(),), None),
+        (False, (bearer(),), "admin_only"),
+        (None, (bearer(),), "admin_only"),
+        (True, (bearer("bob"),), "admin_only"),
+        (True, (), "missing_token"),
+        (True, (("Authorization", "Bearer nobodys-token"),), "unknown_token"),
+    ],
+)
+def test_pages_for_admins(path: str, admin: bool | None, headers: Any, reason: str | None) -> None:
+    people = {"alice": {**USERS["alice"], **({} if admin is None else {"admin": admin})}, "bob": USERS["bob"]}
+    try:
+        got = found(arrival(path, *headers, method="GET"), people=people)
+    except Refusal as refusal:
+        assert refusal.reason == reason
+    else:
+        assert reason is None and got.asked.who.name == "alice"
 
 
 def test_a_provider_of_the_vault_may_be_called_like_our_first_segment() -> None:

@@ -20,7 +20,7 @@ from mitmvault.core.masked import masked
 from mitmvault.home import start, store
 
 STANDARD = "-"
-COLUMNS = ("user", "token", "type", "providers", "models")
+COLUMNS = ("user", "token", "type", "providers", "models", "admin")
 
 
 @click.group()
@@ -39,9 +39,12 @@ def users() -> None:
 @click.option("--token", help="This token, not a fresh one. Other processes can see it: `-` reads it from stdin.")
 @click.option("--provider", "providers", multiple=True, metavar="P", help="Only this provider; may be repeated.")
 @click.option("--model", "models", multiple=True, metavar="M", help="Only this model, `*` matches; may be repeated.")
+@click.option("--admin", is_flag=True, help="May see what everybody does (never a key): dashboard, metrics.")
 @click.option("--digest", is_flag=True, help="Keep only the token's SHA-256: the file then lets nobody in.")
 @common_options
-def add(name: str, token: str | None, providers: tuple[str, ...], models: tuple[str, ...], digest: bool) -> None:
+def add(
+    name: str, token: str | None, providers: tuple[str, ...], models: tuple[str, ...], admin: bool, digest: bool
+) -> None:
     """Add the user NAME and print the token, alone on stdout.
 
     \b
@@ -58,6 +61,7 @@ def add(name: str, token: str | None, providers: tuple[str, ...], models: tuple[
         fields = {"sha256": schema.digest(value)}
     fields |= {"providers": list(providers)} if providers else {}
     fields |= {"models": list(models)} if models else {}
+    fields |= {"admin": True} if admin else {}
     start.make_directory(home)
     store.change_users(home, lambda document: schema.added(document, name, fields))
     click.echo(f"{name} may in, effective at once", err=True)
@@ -109,3 +113,4 @@ def _cells(name: str, fields: Document) -> Iterator[str]:
     yield fields.get("type") or ""
     for allowed in (fields.get("providers"), fields.get("models")):
         yield "all" if allowed is None else ", ".join(allowed) or "none"
+    yield "yes" if fields.get("admin") else ""

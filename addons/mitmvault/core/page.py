@@ -3,7 +3,7 @@
 Rules: 1. Pages are for requests to our own address. `X-Host-Final`, or a provider's name in front, leads past them.
        2. A method that a page does not have is refused before anybody is asked for a token: it tells nothing.
           Below a provider's name, other methods are the provider's (`DELETE /openai/v1/models/ID`).
-       3. A page that needs a token is not reached without one.
+       3. A page that needs a token is not reached without one, and one for admins not with another user's.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Page:
     path: str
     answer: Handler | None  # None: goes to the provider that the model names (core/unified.py)
     token: bool = True  # only for users
+    admin: bool = False  # only for those among them who may see what everybody does
     body: bool = False  # the answer depends on the body
 
     @property
@@ -104,7 +105,9 @@ def find(table: Iterable[Page], world: World, arrival: Arrival, now: float) -> F
         raise _wrong_method(", ".join(dict.fromkeys(page.methods for page, _ in fitting)), path)
     if page is None or page.answer is None:
         return None
-    user = authenticate(world, arrival) if page.token else None
+    user = authenticate(world, arrival) if page.token or page.admin else None
+    if page.admin and not (user and user.admin):
+        raise Refusal("admin_only", "This page is for admins: `mitmvault users add NAME --admin` makes one.")
     return Found(page, Asked(world, arrival, user, parameters, now))
 
 

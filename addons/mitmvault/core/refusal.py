@@ -20,6 +20,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "ambiguous_token": (400, "invalid"),
     "provider_not_allowed": (403, "permission"),
     "model_not_allowed": (403, "permission"),
+    "admin_only": (403, "permission"),
     "destination_refused": (403, "permission"),
     "origin_refused": (403, "permission"),
     "proxy_token_needed": (407, "authentication"),

@@ -39,6 +39,7 @@ class User:
     name: str
     providers: frozenset[str] | None
     models: tuple[str, ...] | None
+    admin: bool = False  # may see what everybody does: pages about all users' requests. Keys are shown to nobody
 
     def may_use_provider(self, name: str) -> bool:
         """Is this provider open to the user?"""
@@ -122,7 +123,7 @@ def checked(raw: Document) -> Users:
         if stored in seen:
             entry.fail(f"has the same token as {document.step('', seen[stored])}")
         seen[stored] = name
-        user = User(name, _providers(entry["providers"]), _names(entry["models"]))
+        user = User(name, _providers(entry["providers"]), _names(entry["models"]), entry["admin"].flag())
         if not is_expired(entry["type"].text("")):
             entered[stored] = user
     return Users(entered, {stored: name for stored, name in seen.items() if stored not in entered})
