@@ -61,7 +61,7 @@ def test_an_answer():
         "model_asked": "cheap", "model_sent": "cheap", "target": "api.openai.com", "mode": "direct", "key": "#1 …0001",
         "attempts": 2, "status": 200, "reason": None, "aborted": False, "bytes_in": 7, "bytes_out": 8,
         "first_byte_ms": 500.0, "duration_ms": 2000.0, "tokens_in": 5, "tokens_out": 6, "tokens_cached_read": 1,
-        "tokens_cached_write": 2, "tokens_reasoning": 3, "tokens_source": "reported", "cost": 0.5,
+        "tokens_cached_write": 2, "tokens_reasoning": 3, "tokens_source": "reported", "cost": 0.5, "flow": flow.id,
     }  # fmt: skip
 
 
@@ -183,6 +183,19 @@ def test_days_0(bookkeeper, keeper):
     bookkeeper.response(permitted())
     bookkeeper.done()
     assert len(rows(keeper.home.ledger)) == 1
+
+
+def test_listeners_hear_of_every_end(bookkeeper, keeper, caplog):
+    heard = []
+    bookkeeper.listeners += [lambda flow, told: 1 / 0, lambda flow, told: heard.append((flow.id, told.provider))]
+    keeper.current.settings = Settings(ledger_days=0)  # with a ledger or without
+    flow = permitted()
+    bookkeeper.requestheaders(flow)
+    assert bookkeeper.under_way() == [flow]
+    bookkeeper.response(flow)
+    bookkeeper.response(tflow.tflow(resp=True))  # a page of ours
+    assert heard == [(flow.id, "openai")] and bookkeeper.under_way() == []
+    assert "failed: ZeroDivisionError" in caplog.text
 
 
 def test_strangers_do_not_fill_the_disk(bookkeeper, keeper):

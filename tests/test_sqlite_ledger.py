@@ -35,7 +35,7 @@ def rows(path) -> list[tuple]:
 
 FULL = Record(
     1700000000.5, "alice", "s-1", "tunnel", "POST", "groq", "a", "groq/a", "api.groq.com", "direct", "#1 …a1f3", 2,
-    429, "rate_limited", True, 10, 20, 30.5, 40.5, 1, 2, 3, 4, 5, "reported", 0.25,
+    429, "rate_limited", True, 10, 20, 30.5, 40.5, 1, 2, 3, 4, 5, "reported", 0.25, "f-1",
 )  # fmt: skip
 
 
@@ -101,6 +101,25 @@ def test_an_older_file_is_brought_up_to_date(ledger, path):
     assert version_of(connection) == len(MIGRATIONS) + 1
     assert connection.execute(f"SELECT more FROM {TABLE}").fetchall() == [(None,), (None,)]
     connection.close()
+
+
+def test_rows_of_every_older_version_are_still_there(path):
+    for version in range(1, len(MIGRATIONS)):
+        connection = sqlite3.connect(path)
+        for step in MIGRATIONS[:version]:
+            connection.executescript(step)
+        connection.execute(f"PRAGMA user_version={version}")
+        connection.execute(
+            f"INSERT INTO {TABLE} (started, attempts, aborted, bytes_in, bytes_out, duration_ms)"
+            " VALUES (1, 0, 0, 0, 0, 5)"
+        )
+        connection.commit()
+        connection.close()
+        made = SqliteLedger(path)
+        made.write([FULL])
+        made.close()
+        assert rows(path) == [Record(1.0, duration_ms=5.0), FULL]
+        path.unlink()
 
 
 def test_a_step_that_fails_changes_nothing(ledger, path):

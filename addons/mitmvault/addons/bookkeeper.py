@@ -4,6 +4,7 @@ Rules: 1. A row is made once: at the end of the answer, at an error, when a WebS
        2. Our own pages have none, health checks least of all; what they ask a provider has one, as an inquiry.
        3. Strangers cannot fill the disk: of requests that were refused before anybody was known, STRANGERS are kept.
        4. No failure here reaches a request. The disk is touched by the writer's thread alone.
+       5. Who else wants to know of a request's end is told its row, whether or not a ledger is kept.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from mitmvault.wire import meter, permits
 
 STRANGERS = (600, 60.0)  # as many in as many seconds (rule 3)
 USAGE = "mitmvault_usage"  # in the flow's metadata: what was counted
+Listener = Callable[[http.HTTPFlow, Record], None]
 
 
 def _harmless(hook: Callable[..., None]) -> Callable[..., None]:
@@ -51,6 +53,7 @@ class Bookkeeper:
     def __init__(self, keeper: Keeper, tunnels: Tunnels) -> None:
         self.keeper = keeper
         self.tunnels = tunnels
+        self.listeners: list[Listener] = []
         self._open: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
         self._writer: LedgerWriter | None = None
         self._strangers = Throttle(*STRANGERS)
@@ -87,9 +90,17 @@ class Bookkeeper:
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         self._tell(flow)
 
+    def way(self, flow: http.HTTPFlow) -> str:
+        """How a flow came in."""
+        return way_of(flow, self.tunnels.has(flow.client_conn)).value
+
+    def under_way(self) -> list[http.HTTPFlow]:
+        """The requests that have not come to their end, our own pages included."""
+        return list(self._open.values())
+
     def done(self) -> None:
         """What is under way ends with us. Everything is written when this returns."""
-        for flow in list(self._open.values()):
+        for flow in self.under_way():
             self._cut_off(flow)
         if self._writer:
             self._writer.close()
@@ -107,10 +118,16 @@ class Bookkeeper:
             return
         found.told = True
         writer = self._writing()
-        if writer and _counts(flow, found):
-            told = row(flow, way_of(flow, self.tunnels.has(flow.client_conn)).value, time.time())
-            if told.user or self._may_come():
-                writer.put(told)
+        if not _counts(flow, found) or not (writer or self.listeners):
+            return
+        told = row(flow, self.way(flow), time.time())
+        if writer and (told.user or self._may_come()):
+            writer.put(told)
+        for listener in self.listeners:
+            try:
+                listener(flow, told)
+            except Exception as error:
+                report(getattr(listener, "__qualname__", "a listener"), error)
 
     def _may_come(self) -> bool:
         """Is there room for one more stranger? (rule 3)"""
@@ -165,6 +182,7 @@ def row(flow: http.HTTPFlow, way: str, now: float) -> Record:
         first_byte_ms=_ms(started, found.first_byte or now) if response and not found.reason else None,
         duration_ms=_ms(started, now),
         **record.counted(told.get(USAGE) if permit else None),
+        flow=flow.id,
     )
 
 

@@ -49,6 +49,7 @@ class Record(NamedTuple):
     tokens_reasoning: int | None = None
     tokens_source: str | None = None  # who counted them
     cost: float | None = None  # US dollars
+    flow: str | None = None  # the id that mitmproxy has given it; a replay has that of its first life
 
 
 def permitted(permit: Permit | None) -> dict[str, Any]:
