@@ -9,6 +9,7 @@ from mitmvault.addons.embedded import Embedded
 from mitmvault.addons.gate import Gate
 from mitmvault.addons.journal import Journal
 from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.metrics import Metrics
 from mitmvault.addons.posture import Posture
 from mitmvault.addons.presence import Presence
 from mitmvault.addons.switchboard import Switchboard
@@ -18,6 +19,8 @@ from mitmvault.addons.websockets import WebSockets
 
 _keeper = Keeper()
 _tunnels = Tunnels(_keeper)
+_gate = Gate(_keeper, _tunnels)
+_bookkeeper = Bookkeeper(_keeper, _tunnels)
 
 addons = [
     Posture(),  # mitmproxy's options, in a safe state
@@ -25,11 +28,12 @@ addons = [
     VaultApi(_keeper),  # the vault's own requests, kept out of the flows
     _keeper,  # vault, users, settings: the world of this moment
     _tunnels,  # CONNECT and TLS: decrypt providers, tunnel or refuse the rest
-    Gate(_keeper, _tunnels),  # authenticate, route, redact, permit
+    _gate,  # authenticate, route, redact, permit
     Answers(),  # stream the answer
     WebSockets(),  # messages within the user's scope
     Journal(),  # one line about it
-    Bookkeeper(_keeper, _tunnels),  # one row of the ledger
+    _bookkeeper,  # one row of the ledger
+    Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
     Switchboard(),  # everything is ready, requests may leave
     Presence(_keeper),  # and say so
 ]
