@@ -5,11 +5,13 @@ mitmproxy watches this file and loads it again when it changes; everything else 
 
 from mitmvault.addons.answers import Answers
 from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.control import Control
 from mitmvault.addons.embedded import Embedded
 from mitmvault.addons.gate import Gate
 from mitmvault.addons.journal import Journal
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.metrics import Metrics
+from mitmvault.addons.observer import Observer
 from mitmvault.addons.posture import Posture
 from mitmvault.addons.presence import Presence
 from mitmvault.addons.switchboard import Switchboard
@@ -21,6 +23,8 @@ _keeper = Keeper()
 _tunnels = Tunnels(_keeper)
 _gate = Gate(_keeper, _tunnels)
 _bookkeeper = Bookkeeper(_keeper, _tunnels)
+_observer = Observer(_keeper, _bookkeeper)
+_control = Control(_keeper, {"status": _observer.status, "explain": _observer.explain})
 
 addons = [
     Posture(),  # mitmproxy's options, in a safe state
@@ -35,5 +39,6 @@ addons = [
     _bookkeeper,  # one row of the ledger
     Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
     Switchboard(),  # everything is ready, requests may leave
-    Presence(_keeper),  # and say so
+    _control,  # the owner's questions
+    Presence(_keeper, _control),  # and say so
 ]
