@@ -14,7 +14,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitmvault.core.coding import CODINGS, decode, encode
+from mitmvault.core.coding import CODINGS, ERRORS, decode, decoder, encode
 from mitmvault.core.refusal import Refusal
 
 LIMIT = 1 << 20
@@ -175,3 +175,50 @@ def test_a_brotli_bomb():
     body = bomb("br", 200)
     assert len(body) < 1000
     assert peak("br", body) < 64 * LIMIT
+
+
+# --- answers, chunk by chunk ---
+
+
+@pytest.mark.parametrize("size", [1, 1000, 10**6])
+@pytest.mark.parametrize("coding", MAKERS)
+def test_chunks_of_an_answer(coding, size):
+    for plain in (NOISE[:5000], bytes(LIMIT), b"x"):
+        sent = MAKERS[coding](plain)
+        undo = decoder(f" {coding.upper()} ")
+        pieces = [piece for at in range(0, len(sent), size) for piece in undo(sent[at : at + size])]
+        assert b"".join(pieces) == plain
+        assert list(undo(b"")) in ([], [b""])
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+def test_what_a_sender_has_flushed_comes_out(coding):
+    """Streams are flushed after each event: the event comes out before the next chunk."""
+    machine = {"gzip": lambda: zlib.compressobj(wbits=31), "br": brotli.Compressor,
+               "zstd": lambda: zstandard.ZstdCompressor().compressobj()}[coding]()  # fmt: skip
+    flush = {"gzip": lambda: machine.flush(zlib.Z_SYNC_FLUSH), "br": lambda: machine.flush(),
+             "zstd": lambda: machine.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)}[coding]  # fmt: skip
+    add, undo = machine.process if coding == "br" else machine.compress, decoder(coding)
+    for event in (b"data: 1\n\n", b"data: 2\n\n"):
+        assert b"".join(undo(add(event) + flush())) == event
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+def test_chunks_that_are_something_else(coding):
+    with pytest.raises(ERRORS):
+        list(decoder(coding)(b"no such coding, not at all"))
+
+
+def test_codings_of_answers_that_nobody_knows():
+    assert decoder("lzma") is None and decoder("gzip, br") is None
+    assert list(decoder("")(b"x")) == list(decoder("Identity")(b"x")) == [b"x"]
+
+
+def test_a_chunk_that_grows_comes_in_pieces():
+    bomb = gzip.compress(bytes(200 << 20), 1)
+    tracemalloc.start()
+    try:
+        assert sum(map(len, decoder("gzip")(bomb))) == 200 << 20
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()

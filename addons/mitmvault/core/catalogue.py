@@ -18,6 +18,7 @@ from mitmvault.core.hostnames import normal
 from mitmvault.core.model_list import USUAL, ModelList
 from mitmvault.core.refusal import DIALECTS
 from mitmvault.core.strict_yaml import read_yaml
+from mitmvault.core.usage import SHAPES
 
 Reader = Callable[[str, str, Any], Any]
 
@@ -68,6 +69,14 @@ class InFrame:
 
 
 @dataclass(frozen=True)
+class UsageAt:
+    """Where answers to native paths in which `when` occurs state their tokens (core/usage.py)."""
+
+    shape: str
+    when: str = ""
+
+
+@dataclass(frozen=True)
 class Gateway:
     """Where the provider lives behind Cloudflare AI Gateway.
 
@@ -107,6 +116,8 @@ class Spec:
     chat_base: str | None = None  # base path of the OpenAI-compatible door, where it is not base_path
     auth: tuple[Auth, ...] = (Auth("bearer"),)
     errors: tuple[Dialect, ...] = (Dialect("openai"),)
+    usage: tuple[UsageAt, ...] = (UsageAt("openai"),)
+    prices: str = ""  # its name in the price list of the package genai-prices; "": not there
     model_in_path: tuple[str, ...] = ()  # e.g. /models/{model}: with what follows the model (see core.path_model)
     model_in_frame: tuple[InFrame, ...] = ()  # and in the messages of one
     model_in_query: tuple[str, ...] = ("model",)  # what names the model in the query of a WebSocket handshake
@@ -149,6 +160,10 @@ class Spec:
     def shape_for(self, path: str) -> str:
         """The error dialect for a native path: the first whose `when` fits."""
         return next(dialect.shape for dialect in self.errors if dialect.when in path)
+
+    def usage_for(self, path: str) -> str:
+        """How answers to a native path state their tokens: the first entry whose `when` fits."""
+        return next(entry.shape for entry in self.usage if entry.when in path)
 
 
 def _length(spelling: tuple[str, str]) -> int:
@@ -225,7 +240,7 @@ def _spec(name: str, entry: Any) -> Spec:
     _check(name, "provider name", _NAME.match(name), "letters, digits, dot, dash, underscore")
     values = _known(Spec, name, entry)
     spec = Spec(id=name, **values)
-    for key, table in (("auth", spec.auth), ("errors", spec.errors)):
+    for key, table in (("auth", spec.auth), ("errors", spec.errors), ("usage", spec.usage)):
         _check(
             name, key, table and not table[-1].when, "a list whose last entry has no 'when', so that one always fits"
         )
@@ -382,6 +397,7 @@ _READERS: dict[type, dict[str, Reader]] = {
     Auth: {"scheme": _one_of(SCHEMES), "when": _text},
     InFrame: {"places": _list(_name), "when": _text},
     Dialect: {"shape": _one_of(DIALECTS), "when": _text},
+    UsageAt: {"shape": _one_of(SHAPES), "when": _text},
     Gateway: {"slug": _name, "keep_base": _flag, "labels": _count, "drop": _path, "compat": _prefix,
               "author": _author, "native_only": _flag},
     ModelList: {"path": _query_path, "items": _text, "id": _text, "strip": _text, "headers": _headers},
@@ -389,7 +405,8 @@ _READERS: dict[type, dict[str, Reader]] = {
         "name": _text, "aliases": _list(_name), "hosts": _list(_host), "endpoint": _endpoint, "base_path": _path,
         "spellings": _list(_path), "versions": _list(_path), "chat_base": _path, "auth": _list(_shaped(Auth, "scheme")),
         "key_forms": _list(_one_of(key_form.NAMES)),
-        "errors": _list(_shaped(Dialect, "shape")), "model_in_path": _list(_model_path),
+        "errors": _list(_shaped(Dialect, "shape")), "usage": _list(_shaped(UsageAt, "shape")), "prices": _name,
+        "model_in_path": _list(_model_path),
         "model_in_query": _list(_name), "model_in_frame": _list(_shaped(InFrame, "places")),
         "models": _list(_text), "gateway": _shaped(Gateway, "slug"), "list": _model_list,
         "env": _list(_variable), "base_url_env": _base_urls, "key_shape": _shape, "confined": _flag, "embedded": _flag,

@@ -1,4 +1,5 @@
-"""Content codings of request bodies: undone and redone, with a cap on what they may grow to (SECURITY P8).
+"""Content codings: of request bodies, undone and redone with a cap on what they may grow to (SECURITY P8); of answers,
+undone chunk by chunk, in a copy.
 
 Sources: RFC 9110 section 8.4; RFC 8878 (zstd); RFC 7932 (br).
 """
@@ -6,7 +7,7 @@ Sources: RFC 9110 section 8.4; RFC 8878 (zstd); RFC 7932 (br).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import brotli
 import zstandard
@@ -17,6 +18,8 @@ _STEP = 64 * 1024
 # brotli (1.1) and zstandard have no bound on the output of one call, and a few bytes can ask for megabytes: small sips.
 _SIP = 256
 _SMALL = 64 * 1024
+_GULP = 4096  # bytes of an answer, whose sender is a provider
+ERRORS = (zlib.error, brotli.error, zstandard.ZstdError)
 
 
 def decode(body: bytes, coding: str, limit: int) -> bytes:
@@ -32,7 +35,7 @@ def decode(body: bytes, coding: str, limit: int) -> bytes:
             if size > limit:
                 raise Refusal("body_too_large", f"The decompressed request body is larger than {limit} bytes.")
             pieces.append(piece)
-    except (zlib.error, brotli.error, zstandard.ZstdError, EOFError) as error:
+    except (*ERRORS, EOFError) as error:
         raise Refusal("bad_encoding", f"The request body is not valid {coding}.") from error
     return b"".join(pieces)
 
@@ -40,6 +43,41 @@ def decode(body: bytes, coding: str, limit: int) -> bytes:
 def encode(body: bytes, coding: str) -> bytes:
     """Apply a coding that `decode` has accepted."""
     return _ENCODERS.get(coding, lambda b: b)(body)
+
+
+def decoder(coding: str) -> Callable[[bytes], Iterable[bytes]] | None:
+    """A function that undoes a Content-Encoding of an answer: chunk in, pieces out. None: an unknown coding.
+
+    It raises the coding's own error (`ERRORS`). Nobody bounds what the pieces grow to together; those of br and zstd
+    can each be large.
+    """
+    coding = coding.strip().lower()
+    if coding in ("", "identity"):
+        return lambda data: (data,)
+    return _CHUNK_DECODERS[coding]() if coding in _CHUNK_DECODERS else None
+
+
+def _zlib_chunks(window: int) -> Callable[[], Callable[[bytes], Iterator[bytes]]]:
+    def make() -> Callable[[bytes], Iterator[bytes]]:
+        machine = zlib.decompressobj(window)
+
+        def decode(data: bytes) -> Iterator[bytes]:
+            full = bool(data)
+            while full and not machine.eof:  # a full piece: more may be waiting inside, without any input left
+                yield (piece := machine.decompress(data, _STEP))
+                data, full = machine.unconsumed_tail, len(piece) == _STEP
+
+        return decode
+
+    return make
+
+
+def _sips(make: Callable[[], Callable[[bytes], bytes]]) -> Callable[[], Callable[[bytes], Iterator[bytes]]]:
+    def of_one() -> Callable[[bytes], Iterator[bytes]]:
+        machine = make()
+        return lambda data: (machine(data[at : at + _GULP]) for at in range(0, len(data), _GULP))
+
+    return of_one
 
 
 def _zlib(window: int) -> Callable[[bytes], Iterator[bytes]]:
@@ -88,6 +126,13 @@ _DECODERS: dict[str, Callable[[bytes], Iterator[bytes]]] = {
     "zstd": _zstd,
 }
 CODINGS = tuple(_DECODERS)
+_CHUNK_DECODERS: dict[str, Callable[[], Callable[[bytes], Iterator[bytes]]]] = {
+    "gzip": _zlib_chunks(16 + zlib.MAX_WBITS),
+    "x-gzip": _zlib_chunks(16 + zlib.MAX_WBITS),
+    "deflate": _zlib_chunks(zlib.MAX_WBITS),
+    "br": _sips(lambda: brotli.Decompressor().process),
+    "zstd": _sips(lambda: zstandard.ZstdDecompressor().decompressobj().decompress),
+}
 
 
 def _gzip(body: bytes) -> bytes:

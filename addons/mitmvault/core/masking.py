@@ -9,11 +9,7 @@ Rules: 1. Every byte that is not part of the secret passes unchanged, and at onc
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
-
-import brotli
-import zstandard
+from mitmvault.core import coding
 
 BLOT = b"*"
 
@@ -54,8 +50,8 @@ class Watch:
     nothing of a block before its end.
     """
 
-    def __init__(self, secrets: tuple[bytes, ...], coding: str) -> None:
-        self._decode: Callable[[bytes], bytes] | None = _DECODERS[coding]()
+    def __init__(self, secrets: tuple[bytes, ...], content_encoding: str) -> None:
+        self._decode = coding.decoder(content_encoding)
         self._mask = Mask(secrets)
         self._held = self._encoded_tail = self._plain_tail = b""
         self._blank = False
@@ -78,26 +74,13 @@ class Watch:
 
     def _decoded(self, data: bytes) -> bytes:
         try:
-            return self._decode(data) if self._decode else b""
-        except (zlib.error, brotli.error, zstandard.ZstdError):
+            return b"".join(self._decode(data)) if self._decode else b""
+        except coding.ERRORS:
             self._decode = None  # not what it says it is: nobody can decode a secret out of it
             return b""
 
 
-def filter_for(secrets: tuple[bytes, ...], coding: str) -> Mask | Watch:
+def filter_for(secrets: tuple[bytes, ...], content_encoding: str) -> Mask | Watch:
     """The filter for an answer with this Content-Encoding; an unknown coding is treated as no coding."""
-    coding = coding.strip().lower()
-    return Watch(secrets, coding) if coding in _DECODERS else Mask(secrets)
-
-
-def _zlib(window: int) -> Callable[[], Callable[[bytes], bytes]]:
-    return lambda: zlib.decompressobj(window).decompress
-
-
-_DECODERS: dict[str, Callable[[], Callable[[bytes], bytes]]] = {
-    "gzip": _zlib(16 + zlib.MAX_WBITS),
-    "x-gzip": _zlib(16 + zlib.MAX_WBITS),
-    "deflate": _zlib(zlib.MAX_WBITS),
-    "br": lambda: brotli.Decompressor().process,
-    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress,
-}
+    known = content_encoding.strip().lower() in coding.CODINGS
+    return Watch(secrets, content_encoding) if known else Mask(secrets)

@@ -1,0 +1,108 @@
+"""Single members of a JSON text that comes in pieces, without keeping the rest of it.
+
+Rules: 1. Memory is bounded: names and values of what is wanted are kept, up to a limit; a longer value is left out.
+       2. An array at the top is taken for its elements, and several documents in a row for one after the other: Gemini
+          streams one array, other providers a document a line.
+       3. Nothing is refused. What is not JSON has no members, or wrong ones: the caller decodes the values.
+
+How: only quotes, brackets, colons and commas are looked at, below wanted objects only quotes and brackets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+Path = tuple[str, ...]
+
+LIMIT = 64 * 1024  # bytes of one value
+_NAME_LIMIT = 256
+_ON_THE_PATH = re.compile(rb'["{}\[\]:,]')
+_BELOW = re.compile(rb'["{}\[\]]')
+_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_BACKSLASH = 0x5C
+
+
+class Scanner:
+    """Feed it pieces of JSON texts; it returns the raw values of the wanted paths, as they end."""
+
+    def __init__(self, wanted: Iterable[Path], limit: int = LIMIT) -> None:
+        self._wanted = frozenset(wanted)
+        self._passed = frozenset(path[:n] for path in self._wanted for n in range(1, len(path)))
+        self._limit = limit
+        self._inside = False  # an object of the top
+        self._path: Path = ()  # of the objects that we are in, all of them on the way to something wanted
+        self._below = 0  # how many containers deeper than that
+        self._name: str | None = None  # of the member whose value comes
+        self._string = self._escaped = False
+        self._text = b""  # of the last string that may be a name
+        self._value: bytearray | None = None  # of what is wanted, up to here
+
+    def feed(self, data: bytes) -> list[tuple[Path, bytes]]:
+        """Some more bytes; returns the wanted values that ended in them. Does not raise."""
+        found: list[tuple[Path, bytes]] = []
+        at = begin = 0  # where to go on, and where the value that is being kept goes on
+        while at < len(data):
+            if self._string:
+                at = self._in_string(data, at)
+                continue
+            match = (_BELOW if self._below or not self._inside else _ON_THE_PATH).search(data, at)
+            if match is None:
+                break
+            at, mark = match.end(), match[0]
+            if mark == b'"':
+                self._string, self._text = True, b""
+            elif self._below:
+                self._below += 1 if mark in b"{[" else -1
+            elif not self._inside:
+                self._inside = mark == b"{"
+            elif mark == b":":
+                self._name = _decoded(self._text)
+                if (*self._path, self._name) in self._wanted:
+                    self._value, begin = bytearray(), at
+            elif mark in b"{[":
+                self._open(mark)
+            else:  # a comma or a closing bracket: the member's end
+                if self._value is not None and self._name is not None:
+                    self._keep(data[begin : at - 1])
+                    if self._value is not None:
+                        found.append(((*self._path, self._name), bytes(self._value)))
+                self._value = self._name = None
+                if mark == b"}":
+                    self._inside, self._path = bool(self._path), self._path[:-1]
+        if self._value is not None:
+            self._keep(data[begin:])
+        return found
+
+    def _open(self, mark: bytes) -> None:
+        path = (*self._path, self._name or "")
+        if mark == b"{" and path in self._passed and self._value is None:
+            self._path, self._name = path, None
+        else:
+            self._below = 1
+
+    def _in_string(self, data: bytes, at: int) -> int:
+        """Go on inside a string; returns where it ends, or the end of the data."""
+        start = at
+        at += self._escaped
+        self._escaped = False
+        match = _STRING.match(data, at)
+        at = match.end() if match else len(data)
+        if not self._below and self._name is None and len(self._text) <= _NAME_LIMIT:
+            self._text += data[start : min(at + 1, start + _NAME_LIMIT)]
+        if at < len(data):
+            self._escaped = data[at] == _BACKSLASH  # the last byte
+            self._string = self._escaped
+            at += 1
+        return at
+
+    def _keep(self, piece: bytes) -> None:
+        if self._value is not None:
+            self._value += piece
+            if len(self._value) > self._limit:
+                self._value = None
+
+
+def _decoded(text: bytes) -> str:
+    """A name, without its closing quote. One with escapes is not looked for."""
+    return text.removesuffix(b'"').decode("utf-8", "replace")

@@ -1,0 +1,211 @@
+"""Counts the tokens of one answer from a copy of its bytes, as they pass.
+
+Rules: 1. It never raises, and what it keeps is bounded: what it cannot count is unknown.
+       2. Cheap for each chunk. JSON is skimmed for the few members that count. Of the events of a stream, those are
+          read in which a test of bytes finds usage: the first at once (Anthropic's input stands there), of the others
+          the newest alone, at the end (numbers of streams are cumulative).
+       3. Of a stream whose end states nothing, the text that came is at hand, for an estimate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mitmvault.core import aws_events, coding, sse
+from mitmvault.core.json_scan import Scanner
+from mitmvault.core.usage import Shape, Tally, Usage
+
+EVENT_LIMIT = 8 * 2**20  # bytes of one event: the last one of OpenAI's Responses repeats the whole answer
+TEXT_LIMIT = 64 * 1024  # bytes of text kept for an estimate; of more, the length is known
+# The members of events that hold what the model says. Responses say it twice, first as `delta`.
+_SAID = re.compile(
+    rb'"(delta|content|text|reasoning|reasoning_content|thinking|arguments|partial_json|response)"\s*:\s*'
+    rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
+)
+
+
+@dataclass(frozen=True)
+class Count:
+    """What is known about an answer. `text` is what came of it where its end states nothing; of `length` bytes."""
+
+    usage: Usage
+    model: str | None = None
+    cost: float | None = None  # in US dollars, as the provider states it
+    text: str = ""
+    length: int = 0
+
+
+class TokenMeter:
+    """For one answer: feed it the bytes of the body, encoded as they are; then ask for the count."""
+
+    def __init__(self, shape: Shape, headers: Mapping[str, str]) -> None:
+        """`headers`: those of the answer, by names in lower case."""
+        self._tally = Tally(shape)
+        self._tally.head(headers)
+        media = headers.get("content-type", "").partition(";")[0].strip().lower()
+        reader = next((made for part, made in _READERS if part in media), None)
+        self._reader = reader(shape, self._tally) if reader else None
+        self._decode = coding.decoder(headers.get("content-encoding", ""))
+
+    def feed(self, data: bytes) -> None:
+        """Some more bytes of the body. Does not raise."""
+        if self._reader is None or self._decode is None:
+            return
+        try:
+            for piece in self._decode(data):
+                self._reader.feed(piece)
+        except Exception:  # whatever it is: the answer is worth more than its count
+            self._decode = None
+
+    def count(self) -> Count:
+        """What has been stated up to now, at the end of the answer or where it was cut off. Does not raise."""
+        text, length = "", 0
+        try:
+            if self._reader:
+                self._reader.end()
+                if not self._tally.ended:
+                    text, length = self._reader.said()
+        except Exception:
+            text, length = "", 0
+        return Count(self._tally.usage, self._tally.model, self._tally.cost, text, length)
+
+
+class _Json:
+    """A document, or an array of them: the newest value of each path counts."""
+
+    def __init__(self, shape: Shape, tally: Tally) -> None:
+        self._scanner = Scanner(shape.wanted)
+        self._tally = tally
+        self._newest: dict[tuple[str, ...], bytes] = {}
+
+    def feed(self, data: bytes) -> None:
+        self._newest.update(self._scanner.feed(data))
+
+    def end(self) -> None:
+        for path, raw in self._newest.items():
+            self._tally.add(path, raw)
+
+    def said(self) -> tuple[str, int]:
+        return "", 0
+
+
+class _Events:
+    """Documents one after the other, of which few state usage."""
+
+    def __init__(self, shape: Shape, tally: Tally) -> None:
+        self._shape, self._tally = shape, tally
+        self._needle = shape.needle
+        self._first = True
+        self._newest = b""
+        self._texts = {True: bytearray(), False: bytearray()}  # by: is it called `delta`?
+        self._lengths = {True: 0, False: 0}
+
+    def feed(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def take(self, document: bytes) -> None:
+        """One document. The first that states usage is read; of the others the newest, at the end."""
+        if not self._needle.search(document):
+            return
+        if self._first:
+            self._first = False
+            self._read(document)
+        else:
+            self._newest = document
+
+    def hear(self, piece: bytes) -> None:
+        """Keep what the model says in a piece of the stream."""
+        for match in _SAID.finditer(piece):
+            delta, text = match[1] == b"delta", match[2]
+            self._lengths[delta] += len(text)
+            if len(self._texts[delta]) < TEXT_LIMIT:
+                self._texts[delta] += text
+
+    def end(self) -> None:
+        self._read(self._newest)
+        self._newest = b""
+
+    def said(self) -> tuple[str, int]:
+        delta = self._lengths[True] > 0
+        return _unescaped(bytes(self._texts[delta])), self._lengths[delta]
+
+    def _read(self, document: bytes) -> None:
+        for path, raw in Scanner(self._shape.wanted).feed(document):
+            self._tally.add(path, raw)
+
+
+class _Sse(_Events):
+    def __init__(self, shape: Shape, tally: Tally) -> None:
+        super().__init__(shape, tally)
+        self._splitter = sse.Splitter(EVENT_LIMIT)
+
+    def feed(self, data: bytes) -> None:
+        piece, _ = self._splitter.feed(data)
+        if piece:
+            self._piece(piece)
+
+    def end(self) -> None:
+        self._piece(self._splitter.rest())
+        super().end()
+
+    def _piece(self, piece: bytes) -> None:
+        self.hear(piece)
+        if self._needle.search(piece):
+            for event in sse.events(piece):
+                self.take(sse.data_of(event))
+
+
+class _Lines(_Events):
+    """A document a line."""
+
+    def __init__(self, shape: Shape, tally: Tally) -> None:
+        super().__init__(shape, tally)
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        self._held += data
+        end = self._held.rfind(b"\n", len(self._held) - len(data)) + 1
+        if end:
+            self._piece(bytes(self._held[:end]))
+        elif len(self._held) > EVENT_LIMIT:
+            end = len(self._held)
+        del self._held[:end]
+
+    def end(self) -> None:
+        self._piece(bytes(self._held))
+        self._held.clear()
+        super().end()
+
+    def _piece(self, piece: bytes) -> None:
+        self.hear(piece)
+        if self._needle.search(piece):
+            for line in piece.split(b"\n"):
+                self.take(line)
+
+
+class _Frames(_Events):
+    def __init__(self, shape: Shape, tally: Tally) -> None:
+        super().__init__(shape, tally)
+        self._frames = aws_events.Frames(EVENT_LIMIT)
+
+    def feed(self, data: bytes) -> None:
+        for payload in self._frames.feed(data):
+            self.hear(payload)
+            self.take(payload)
+
+
+# What the media type holds -> how the body is read. Other bodies, such as sound, state no tokens.
+_READERS: tuple[tuple[str, type[_Json] | type[_Sse] | type[_Lines] | type[_Frames]], ...] = (
+    ("event-stream", _Sse),
+    ("vnd.amazon.eventstream", _Frames),
+    ("ndjson", _Lines),
+    ("json", _Json),
+)
+
+
+def _unescaped(text: bytes) -> str:
+    """The text of JSON strings put together; escapes are undone roughly, as it is for an estimate."""
+    plain = re.sub(rb"\\u[0-9a-fA-F]{4}|\\n|\\.", lambda match: b"\n" if match[0] == b"\\n" else b"?", text)
+    return plain.decode("utf-8", "replace")

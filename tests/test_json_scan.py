@@ -1,0 +1,96 @@
+"""Wanted members are found in JSON that is cut anywhere, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mitmvault.core.json_scan import LIMIT, Path, Scanner
+from tests.answers_with_usage import pieces
+
+NAMES = st.sampled_from(["usage", "model", "meta", "x", "", 'q"\\', "ü", "[{", "usage\n"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=15,
+)
+WANTED: tuple[Path, ...] = (("usage",), ("meta", "usage"), ("meta", "model", "x"), ("x",))
+
+
+def scan(body: bytes, cuts: list[int] = [], wanted: Any = WANTED) -> list[tuple[Path, Any]]:  # noqa: B006
+    scanner = Scanner(wanted)
+    return [(path, json.loads(raw)) for piece in pieces(body, cuts) for path, raw in scanner.feed(piece)]
+
+
+def expected(value: Any, path: Path = ()) -> list[tuple[Path, Any]]:
+    """The slow way."""
+    found = []
+    for name, inner in value.items():
+        here = (*path, name)
+        if here in WANTED:
+            found.append((here, inner))
+        elif isinstance(inner, dict) and any(wanted[: len(here)] == here for wanted in WANTED):
+            found += expected(inner, here)
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    documents=st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=1, max_size=3),
+    indent=st.sampled_from([None, 2]),
+    form=st.sampled_from(["single", "array", "lines"]),
+    cuts=st.lists(st.integers(0, 2000), max_size=10),
+)
+def test_against_a_real_parser(documents: list[Any], indent: int | None, form: str, cuts: list[int]) -> None:
+    if form == "single":
+        documents = documents[:1]
+        text = json.dumps(documents[0], indent=indent, ensure_ascii=False)
+    elif form == "array":
+        text = json.dumps(documents, indent=indent, ensure_ascii=False)
+    else:
+        text = "\n".join(json.dumps(document, ensure_ascii=False) for document in documents)
+    found = scan(text.encode(), cuts)
+    assert found == [pair for document in documents for pair in expected(document)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"usage"', b'{"usage":', b'{"usage":{"a":1}', b'["usage",{"y":{"usage":1}}]', b'"usage":1', b"\\\\"],
+)
+def test_nothing(body: bytes) -> None:
+    assert scan(body) == []
+
+
+@given(st.lists(st.text('{}[]",:\\ ux', max_size=20).map(str.encode) | st.binary(max_size=20), max_size=8))
+def test_what_is_not_json_does_no_harm(chunks: list[bytes]) -> None:
+    scanner = Scanner((("u",), ("x", "u")))
+    for chunk in chunks:
+        scanner.feed(chunk)
+
+
+def test_a_value_that_is_too_long_is_left_out() -> None:
+    body = json.dumps({"usage": "y" * LIMIT, "x": 1}).encode()
+    assert scan(body) == scan(body, list(range(0, len(body), 999))) == [(("x",), 1)]
+
+
+@pytest.mark.parametrize("chunk", [b'{"usage":"', b'{"a":["', b'{"', b"[" * 9, b'{"usage":{"'])
+def test_memory_is_bounded(chunk: bytes) -> None:
+    scanner = Scanner(WANTED)
+    scanner.feed(chunk)
+    tracemalloc.start()
+    try:
+        for _ in range(200):
+            scanner.feed(b"x" * 65536)
+        assert tracemalloc.get_traced_memory()[1] < 8 * LIMIT
+    finally:
+        tracemalloc.stop()
+
+
+def test_brackets_do_not_nest_a_stack() -> None:
+    scanner = Scanner(WANTED)
+    assert scanner.feed(b'{"a":' + b"[" * 10**5 + b"]" * 10**5 + b',"x":2}') == [(("x",), b"2")]

@@ -1,0 +1,132 @@
+"""The table of shapes: what numbers mean. (The corpus: test_token_meter.py)"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mitmvault.core.usage import SHAPES, STATED, UNKNOWN, Tally, Usage
+from tests.worlds import CATALOGUE
+
+
+def tally(shape: str, *stated: tuple[str, Any]) -> Tally:
+    made = Tally(SHAPES[shape])
+    for path, value in stated:
+        made.add(tuple(path.split(".")), json.dumps(value).encode())
+    return made
+
+
+@pytest.mark.parametrize(
+    ("shape", "path", "stated", "expect"),
+    [
+        ("openai", "usage", {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
+                             "prompt_tokens_details": {"cached_tokens": 8}, "completion_tokens_details": {"reasoning_tokens": 3}},
+         Usage(10, 5, 8, 0, 3, STATED)),
+        ("openai", "response.usage", {"input_tokens": 10, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 8}},
+         Usage(10, 5, 8, 0, 0, STATED)),
+        ("openai", "usage", {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 4}, Usage(10, 5, 4, 0, 0, STATED)),
+        ("anthropic", "usage", {"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 100,
+                                "cache_creation_input_tokens": 20}, Usage(130, 5, 100, 20, 0, STATED)),
+        ("google", "usageMetadata", {"promptTokenCount": 10, "candidatesTokenCount": 5, "thoughtsTokenCount": 7,
+                                     "toolUsePromptTokenCount": 2, "cachedContentTokenCount": 4}, Usage(12, 12, 4, 0, 7, STATED)),
+        ("bedrock", "usage", {"inputTokens": 10, "outputTokens": 5, "cacheReadInputTokens": 3, "cacheWriteInputTokens": 2},
+         Usage(15, 5, 3, 2, 0, STATED)),
+        ("cohere", "meta", {"billed_units": {"input_tokens": 3.0, "output_tokens": 4}, "tokens": {"input_tokens": 70}},
+         Usage(3, 4, source=STATED)),
+        ("cohere", "meta", {"api_version": {"version": "1"}, "billed_units": {"search_units": 1}}, Usage()),
+        ("ollama", "prompt_eval_count", 26, Usage(26, source=STATED)),
+    ],
+)  # fmt: skip
+def test_each_providers_own_meaning(shape: str, path: str, stated: Any, expect: Usage) -> None:
+    assert tally(shape, (path, stated)).usage == expect
+
+
+def test_a_later_statement_replaces_an_earlier_one() -> None:
+    made = tally("anthropic", ("message.usage", {"input_tokens": 9, "output_tokens": 1, "cache_read_input_tokens": 5}))
+    assert made.usage == Usage(14, 1, 5, source=STATED) and not made.ended
+    made.add(("usage",), b'{"output_tokens":30}')
+    assert made.usage == Usage(14, 30, 5, source=STATED) and made.ended
+    made.add(("usage",), b'{"output_tokens":null,"input_tokens":"x"}')
+    assert made.usage == Usage(14, 30, 5, source=STATED)
+
+
+@pytest.mark.parametrize("wrong", [None, True, "5", -1, 2**53, [], {}, [5]])
+def test_what_is_no_number_states_nothing(wrong: Any) -> None:
+    assert tally("openai", ("usage", {"prompt_tokens": wrong, "completion_tokens": wrong})).usage == Usage()
+    assert tally("openai", ("usage", wrong)).usage.source == UNKNOWN
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 5000, b'{"prompt_tokens":1e999}'])
+def test_broken_values(raw: bytes) -> None:
+    made = Tally(SHAPES["openai"])
+    made.add(("usage",), raw)
+    assert made.usage == Usage()
+
+
+def test_parts_never_exceed_the_whole() -> None:
+    usage = tally("openai", ("usage", {"prompt_tokens": 5, "completion_tokens": 1, "cached_tokens": 99,
+                                       "completion_tokens_details": {"reasoning_tokens": 4}})).usage  # fmt: skip
+    assert usage == Usage(5, 1, 5, 0, 1, STATED)
+
+
+def test_a_cost_in_dollars_where_the_provider_states_it() -> None:
+    assert tally("openrouter", ("usage", {"prompt_tokens": 1, "cost": 0.0123})).cost == 0.0123
+    assert tally("openrouter", ("usage", {"prompt_tokens": 1, "cost": 0})).cost == 0  # a free model
+    assert tally("perplexity", ("usage", {"prompt_tokens": 1, "cost": {"total_cost": 0.005}})).cost == 0.005
+    assert tally("openai", ("usage", {"prompt_tokens": 1, "cost": 0.0123})).cost is None
+    assert tally("openrouter", ("usage", {"prompt_tokens": 1, "cost": "free"})).cost is None
+
+
+def test_heads_of_bedrock() -> None:
+    made = Tally(SHAPES["bedrock"])
+    made.head({"x-amzn-bedrock-input-token-count": "7", "x-amzn-bedrock-output-token-count": "²"})
+    assert made.usage == Usage(7, source=STATED)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(stated=st.dictionaries(st.sampled_from(["prompt_tokens", "input_tokens", "inputTokens", "output_tokens"]),
+                              st.none() | st.integers() | st.floats() | st.sampled_from(["", "5", "x"])))  # fmt: skip
+def test_anything_at_all(shape: str, stated: dict[str, Any]) -> None:
+    made = tally(shape, *((".".join(place), stated) for place in SHAPES[shape].places if place))
+    usage = made.usage
+    assert min(usage.input, usage.output, usage.cached_read, usage.cached_write, usage.reasoning) >= 0
+    assert usage.total == usage.input + usage.output
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_needle_finds_every_place(shape: str) -> None:
+    for place in SHAPES[shape].wanted:
+        if "model" not in place[-1]:
+            value = b"7" if () in SHAPES[shape].places else b'{"x":1}'
+            assert SHAPES[shape].needle.search(b'{"' + place[-1].encode() + b'" : ' + value)
+    assert not SHAPES[shape].needle.search(b'{"content":"\\"usage\\":{\\"prompt_tokens\\":5}"}')
+
+
+USAGE = {  # what differs from OpenAI's
+    "/v1/messages": ("anthropic", "anthropic"),
+    "/v1/chat/completions": ("anthropic", "openai"),
+    "/v1beta/models/x:streamGenerateContent": ("gemini", "google"),
+    "/v1beta/openai/chat/completions": ("gemini", "openai"),
+    "/v2/chat": ("cohere", "cohere"),
+    "/compatibility/v1/chat/completions": ("cohere", "openai"),
+    "/anthropic/v1/messages": ("deepseek", "anthropic"),
+    "/model/x/converse-stream": ("aws-bedrock", "bedrock"),
+    "/openai/v1/chat/completions": ("aws-bedrock", "openai"),
+    "/anthropic/v1/messages/": ("aws-bedrock", "anthropic"),
+    "/v1/projects/p/locations/l/publishers/anthropic/models/c:rawPredict": ("google-vertex-ai", "anthropic"),
+    "/v1/projects/p/locations/l/publishers/google/models/g:generateContent": ("google-vertex-ai", "google"),
+    "/v1/projects/p/locations/l/endpoints/openapi/chat/completions": ("google-vertex-ai", "openai"),
+    "/client/v4/accounts/a/ai/run/@cf/x": ("workers-ai", "workers-ai"),
+    "/api/chat": ("ollama", "ollama"),
+    "/v1/predictions": ("replicate", "replicate"),
+}
+
+
+@pytest.mark.parametrize("path", USAGE)
+def test_the_catalogue_says_which(path: str) -> None:
+    name, shape = USAGE[path]
+    assert CATALOGUE.by_name[name].usage_for(path) == shape
