@@ -212,6 +212,11 @@ class TestExceptions:
         assert all(TOKEN not in str(flow.request.headers) for flow in proxy.recorder.states[before:])
 
 
+def replaced(text: str, old: str, new: str) -> str:
+    assert old in text  # or nothing would be broken
+    return text.replace(old, new)
+
+
 @pytest.mark.parametrize(
     "break_it",
     [
@@ -220,9 +225,7 @@ class TestExceptions:
         lambda path: path.write_text("addons = [1 / 0]"),
         lambda path: path.write_text(""),
         lambda path: path.write_text("addons = []"),
-        lambda path: path.write_text(
-            path.read_text().replace("    Gate(_keeper, _tunnels),", "    BrokenOnPurpose(),")
-        ),
+        lambda path: path.write_text(replaced(path.read_text(), "Gate(_keeper, _tunnels)", "BrokenOnPurpose()")),
         lambda path: path.unlink(),  # the last: mitmproxy looks no longer
     ],
     ids=["syntax", "import", "runtime", "empty", "no addons", "typo", "deleted"],

@@ -301,7 +301,7 @@ def seen(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFact
 def observable_files(home: Home) -> bytes:
     """Everything in the home but what holds the secrets on purpose."""
     kept = (home.vault.name, home.users.name, home.ca.name)
-    paths = [path for path in home.path.iterdir() if not path.name.startswith(kept)]
+    paths = [path for path in home.path.iterdir() if path.is_file() and not path.name.startswith(kept)]
     return b"\n".join(path.name.encode() + b"\n" + path.read_bytes() for path in paths)
 
 

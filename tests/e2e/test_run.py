@@ -168,7 +168,7 @@ def test_exit_codes(
 @pytest.fixture
 def home_alone(home: Path, tmp_path: Path) -> Path:
     """The same home, in which no proxy runs."""
-    return Path(shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns("state.json")))
+    return Path(shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns("state.json", "run")))
 
 
 WAIT = """

@@ -61,7 +61,7 @@ def test_first_start_makes_a_private_home(running: Serving) -> None:
         return {path.relative_to(home).as_posix(): mode(path) for path in home.iterdir()}
 
     files = ("ai.json.enc", "cryptoken", "users.json", "state.json", *LEDGER)
-    wanted = dict.fromkeys(files, "600") | {"ca": "700"}
+    wanted = dict.fromkeys(files, "600") | {"ca": "700", "run": "700"}
     assert eventually(lambda: made() == wanted), made()  # the ledger is opened by a thread
     assert mode(home) == "700"
     assert mode(home / "ca" / "mitmproxy-ca.pem") == "600"
