@@ -1,0 +1,1 @@
+"""What scripts/bench runs: how much mitmvault costs, measured beside bare mitmproxy."""

@@ -1,0 +1,165 @@
+"""`python -m tests.bench`: see `--help`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+from mitmproxy import version
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from tests.bench import crash, load, measure
+from tests.bench.subjects import WITHOUT, Subject, mitmdump, mitmvault
+
+BARE, WITHOUT_WATCHING, WHOLE = "bare mitmdump", "mitmvault without", "mitmvault"
+CLIENTS = 4
+LIMIT = 600  # seconds after which no further round of a series is begun
+WATCHED = 1.05  # what ledger, tap and metrics may cost at most
+
+
+@dataclass(frozen=True)
+class Series:
+    """What is measured: units of what, how many in a round."""
+
+    unit: str
+    work: measure.Work
+    units: int
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="A few short rounds: does it run, and is anything far off?")
+@click.option("--rounds", default=20, show_default=True, help="Rounds of each series.")
+@click.option("--only", type=click.Choice(["request", "chunk"]), help="One series instead of both.")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
+@click.option("--kill", "requests", type=int, metavar="N", help="Instead: N requests, kill -9 in the middle.")
+def main(quick: bool, rounds: int, only: str | None, as_json: bool, requests: int | None) -> None:
+    """Measure what mitmvault costs, beside bare mitmproxy and beside itself without ledger, metrics and token counting.
+
+    Everything is on 127.0.0.1: a provider and its clients in this process, the proxies in processes of their own. Needs Linux.
+
+    \b
+    Examples:
+      scripts/bench
+      scripts/bench --quick --json
+      scripts/bench --kill 20000
+    """
+    if sys.platform != "linux":
+        raise click.ClickException("the CPU time of another process is read as Linux tells it")
+    with tempfile.TemporaryDirectory(prefix="mitmvault-bench-") as path:
+        if requests:
+            found = asyncio.run(_crash(Path(path), requests))
+            click.echo(json.dumps(found.as_dict(), indent=2) if as_json else _told(found))
+            sys.exit(not found.good)
+        result = asyncio.run(_measure(Path(path), 3 if quick else rounds, 60 if quick else 400, only))
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+    else:
+        _show(result)
+
+
+async def _crash(path: Path, requests: int) -> crash.Found:
+    with _progress("requests", requests) as tell:
+        return await crash.crash(path, requests, tell)
+
+
+async def _measure(path: Path, rounds: int, units: int, only: str | None = None) -> dict[str, Any]:
+    found = {}
+    async with load.Provider() as provider:
+        with ExitStack() as running:
+            enter, port = running.enter_context, provider.port
+            subjects = [
+                enter(mitmdump(BARE, path / "bare", port)),
+                enter(mitmvault(WITHOUT_WATCHING, path / "without", port, "--set", f"scripts={WITHOUT}")),
+                enter(mitmvault(WHOLE, path / "whole", port)),
+            ]
+
+            async def ask(subject: Subject, count: int) -> None:
+                await load.ask_many(subject.target, count, CLIENTS)
+
+            async def stream(subject: Subject, count: int) -> None:
+                await load.stream_many(subject.target, provider, count, CLIENTS)
+
+            for series in (Series("request", ask, units), Series("chunk", stream, 10 * units)):
+                if only not in (None, series.unit):
+                    continue
+                until = time.monotonic() + LIMIT
+                with _progress(f"rounds, each of {series.units} {series.unit}s", rounds) as tell:
+                    samples = await measure.rounds(subjects, series.work, series.units, rounds, until, tell)
+                found[series.unit] = _summary(samples, series)
+    return {"machine": machine(), "series": found}
+
+
+@contextmanager
+def _progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, for people in a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _summary(samples: dict[str, list[measure.Sample]], series: Series) -> dict[str, Any]:
+    watched = measure.compared(samples, WHOLE, WITHOUT_WATCHING)
+    return {
+        "rounds": len(samples[WHOLE]),
+        "units": series.units,
+        "cpu_us": {name: median(s.cpu for s in found) for name, found in samples.items()},
+        "per_second": {name: 1e6 / median(s.wall for s in found) for name, found in samples.items()},
+        "whole_to_bare": vars(measure.compared(samples, WHOLE, BARE)),
+        "whole_to_uncounted": vars(watched),
+        "good": watched.median <= WATCHED,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What this was measured on, as far as it says something about the numbers."""
+    models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+              if line.startswith("model name")]  # fmt: skip
+    cpu = models[0] if models else platform.machine()
+    return {"cpu": cpu, "cores": len(models), "python": platform.python_version(), "mitmproxy": version.VERSION}
+
+
+def _show(result: dict[str, Any]) -> None:
+    console, about = Console(), result["machine"]
+    for unit, found in result["series"].items():
+        table = Table(title=f"CPU time of the proxy per {unit}: {found['rounds']} rounds of {found['units']}")
+        for column in ("", "µs of CPU", f"{unit}s/s", "median ratio", "middle half"):
+            table.add_column(column, justify="left" if not column else "right")
+        for name, cpu in found["cpu_us"].items():
+            table.add_row(name, f"{cpu:.1f}", f"{found['per_second'][name]:.0f}", "", "")
+        table.add_section()
+        table.add_row("mitmvault ÷ bare mitmdump", "", "", *_cells(found["whole_to_bare"]))
+        table.add_row("mitmvault ÷ mitmvault without", "", "", *_cells(found["whole_to_uncounted"]))
+        console.print(table)
+    console.print("without: no ledger, no metrics, no token counting, and nothing that measures the stream for them")
+    console.print(f"{about['cpu']}, {about['cores']} cores · Python {about['python']} · mitmproxy {about['mitmproxy']}")
+
+
+def _cells(ratio: dict[str, float]) -> Sequence[str]:
+    return f"{ratio['median']:.3f}", f"{ratio['low']:.3f} – {ratio['high']:.3f}"
+
+
+def _told(found: crash.Found) -> str:
+    return (
+        f"{found.requests} requests, kill -9 after {found.killed_after} answers. integrity_check: {found.integrity}. "
+        f"Answered and not in the ledger: {found.missing}, the oldest {found.oldest_missing:.3f} s before the kill. "
+        f"Twice in it: {found.twice}. After the new start: {found.after_restart} of {found.sent_after_restart}. "
+        f"{'As promised' if found.good else 'NOT as promised'}."
+    )
+
+
+if __name__ == "__main__":
+    main(prog_name="scripts/bench")

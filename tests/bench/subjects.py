@@ -1,0 +1,80 @@
+"""The proxies that are measured: each a process of its own, with its CPU time to the nanosecond (Linux)."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mitmvault.core.secret import Secret
+from mitmvault.home import store
+from mitmvault.home.layout import Home
+from tests.bench.load import PATH, Target
+from tests.proxy import KEY, PASSWORD, TOKEN
+from tests.serving import Program, Serving, eventually, free_port
+
+WITHOUT = Path(__file__).parent / "without.py"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A running proxy."""
+
+    name: str
+    pid: int
+    target: Target
+
+    def cpu(self) -> float:
+        """Seconds of CPU time that the process has used, all its threads together."""
+        return time.clock_gettime((~self.pid << 3) | 2)  # clock_getcpuclockid(3) of Linux
+
+
+def home_at(path: Path, provider_port: int) -> Home:
+    """A home whose provider `openai` is ours."""
+    home = Home(path)
+    home.path.mkdir(0o700)
+    vault = {"openai": {"endpoint": f"http://127.0.0.1:{provider_port}/v1", "keys": [{"key": KEY}]}}
+    store.save_vault_document(home, {"version": 1, "providers": vault}, Secret(PASSWORD))
+    store.save_users_document(home, {"alice": {"key": TOKEN}})
+    return home
+
+
+def serving(home: Home, *arguments: str) -> Serving:
+    """`mitmvault serve` on this home."""
+    return Serving(home.path, *arguments, environ={"AI_JSON_CRYPTOKEN": PASSWORD})
+
+
+def target_of(served: Serving) -> Target:
+    """The chats of its provider, by base URL and user token."""
+    return Target(served.port, f"/openai{PATH}", {"Authorization": f"Bearer {TOKEN}"})
+
+
+@contextmanager
+def mitmvault(name: str, path: Path, provider_port: int, *arguments: str) -> Iterator[Subject]:
+    """mitmvault, as people start it."""
+    with serving(home_at(path, provider_port), *arguments) as served:
+        served.ready()
+        yield Subject(name, served.process.pid, target_of(served))
+
+
+@contextmanager
+def mitmdump(name: str, path: Path, provider_port: int, *arguments: str) -> Iterator[Subject]:
+    """mitmproxy alone, as a reverse proxy in front of the provider."""
+    port = free_port()
+    path.mkdir(0o700)
+    command = [sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()", "-q"]
+    command += ["--mode", f"reverse:http://127.0.0.1:{provider_port}@127.0.0.1:{port}"]
+    command += ["--set", f"confdir={path}", "--set", "stream_large_bodies=1"]  # mitmvault streams answers as well
+    with Program(*command, *arguments, environ={}, cwd=path) as program:
+        if not eventually(lambda: _listens(port)):
+            raise RuntimeError(f"mitmdump did not start: {program.stdout}{program.stderr}")
+        yield Subject(name, program.process.pid, Target(port))
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
