@@ -5,10 +5,13 @@ mitmproxy watches this file and loads it again when it changes; everything else 
 
 from mitmvault.addons.answers import Answers
 from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.control import Control
 from mitmvault.addons.embedded import Embedded
 from mitmvault.addons.gate import Gate
 from mitmvault.addons.journal import Journal
 from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.metrics import Metrics
+from mitmvault.addons.observer import Observer
 from mitmvault.addons.posture import Posture
 from mitmvault.addons.presence import Presence
 from mitmvault.addons.switchboard import Switchboard
@@ -18,6 +21,10 @@ from mitmvault.addons.websockets import WebSockets
 
 _keeper = Keeper()
 _tunnels = Tunnels(_keeper)
+_gate = Gate(_keeper, _tunnels)
+_bookkeeper = Bookkeeper(_keeper, _tunnels)
+_observer = Observer(_keeper, _bookkeeper)
+_control = Control(_keeper, {"status": _observer.status, "explain": _observer.explain})
 
 addons = [
     Posture(),  # mitmproxy's options, in a safe state
@@ -25,11 +32,13 @@ addons = [
     VaultApi(_keeper),  # the vault's own requests, kept out of the flows
     _keeper,  # vault, users, settings: the world of this moment
     _tunnels,  # CONNECT and TLS: decrypt providers, tunnel or refuse the rest
-    Gate(_keeper, _tunnels),  # authenticate, route, redact, permit
+    _gate,  # authenticate, route, redact, permit
     Answers(),  # stream the answer
     WebSockets(),  # messages within the user's scope
     Journal(),  # one line about it
-    Bookkeeper(_keeper, _tunnels),  # one row of the ledger
+    _bookkeeper,  # one row of the ledger
+    Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
     Switchboard(),  # everything is ready, requests may leave
-    Presence(_keeper),  # and say so
+    _control,  # the owner's questions
+    Presence(_keeper, _control),  # and say so
 ]

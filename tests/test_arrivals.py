@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mitmproxy import http
 from mitmproxy.proxy import mode_specs
-from mitmproxy.test import tflow
+from mitmproxy.test import taddons, tflow
 
 from mitmvault.addons.arrivals import HIDDEN, arrival_of, arrival_of_replay, hide, remember, replayed_user
 from mitmvault.core.arrival import Way
@@ -13,6 +13,13 @@ from mitmvault.core.users import User
 
 T = "mv-token-made-up-0001"
 ALICE = User("alice", None, None)
+
+
+@pytest.fixture(autouse=True)
+def options():
+    """mitmproxy's, which the transparent mode asks for its port."""
+    with taddons.context():
+        yield
 
 
 def flow_of(url: str = "http://127.0.0.1:8080/openai/v1/x", *headers: tuple[str, str], mode: str = "regular", **client):
@@ -39,6 +46,26 @@ def flow_of(url: str = "http://127.0.0.1:8080/openai/v1/x", *headers: tuple[str,
 )
 def test_the_way(mode, in_tunnel, way):
     assert arrival_of(flow_of(mode=mode), in_tunnel, None).way is way
+
+
+@pytest.mark.parametrize(
+    ("peer", "local"),
+    [
+        (("127.0.0.1", 5), True),
+        (("::1", 5, 0, 0), True),
+        (("::ffff:127.0.0.1", 5, 0, 0), True),
+        (("192.0.2.7", 5), True),  # our own address, which the client reached
+        (("192.0.2.9", 5), False),
+        (("::ffff:192.0.2.9", 5, 0, 0), False),
+        (None, False),
+    ],
+)
+def test_who_comes_from_this_machine(peer, local):
+    flow = flow_of(peername=peer, sockname=("192.0.2.7", 8080))
+    assert arrival_of(flow, False, None).local is local
+    assert not arrival_of(flow, True, None).local, "in a tunnel, who knows"
+    flow.client_conn.proxy_mode = mode_specs.ProxyMode.parse("transparent")
+    assert not arrival_of(flow, False, None).local
 
 
 def test_everything_is_taken_over():

@@ -190,7 +190,7 @@ def test_the_flow_after_a_failure():
     assert asked(flow)(http.Response.make(429, b"", {"retry-after": "60"})) == 0
     assert label(flow) == "Bearer [groq #3 …0003]" and permits.of(flow.request).keys[0].label == "#3 …0003"
     assert flow.comment.endswith("key #3 …0003 · 2 attempts")
-    first = {"provider": "groq", "key": "#1 …0001", "status": 429}
+    first = {"provider": "groq", "key": "#1 …0001", "status": 429, "wait": 60.0}
     assert flow.metadata[ATTEMPTS] == [first, {"provider": "groq", "key": "#3 …0003"}]
     before["authorization"] = label(flow)
     assert flow.request.headers == before and flow.request.raw_content == chat()

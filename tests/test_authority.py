@@ -45,14 +45,14 @@ def test_mitmproxy_uses_it(home):
 
 def test_an_authority_that_exists_is_kept(home):
     before = content(home)
-    assert authority.ensure(home) == () and content(home) == before
+    assert authority.ensure(home) is False and content(home) == before
 
 
 def test_what_else_is_in_the_directory_is_kept(tmp_path):
     home = Home(tmp_path)
     home.ca.mkdir()
     (home.ca / "config.yaml").write_text("ssl_insecure: false")
-    assert authority.ensure(home) == (home.ca_key, home.ca_certificate)
+    assert authority.ensure(home) is True
     assert content(home)["config.yaml"] == b"ssl_insecure: false" and authority.load(home).warnings == ()
 
 

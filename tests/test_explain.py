@@ -152,3 +152,25 @@ def test_as_somebody(home: Home) -> None:
 def test_refusals_and_wrong_usage(home: Home, words: list[str], code: int, text: str) -> None:
     found = run(*words)
     assert found.exit_code == code and text in found.output, found.output
+
+
+def test_a_flow(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The running proxy is asked; tests/e2e/test_control.py asks a real one."""
+    asked = []
+
+    def ask(where: Home, name: str, **words: str) -> Any:
+        asked.append((where.path, name, words))
+        return {"flow": "4f1c2a9b-1", "reason": None, "steps": [["user", "al\tice"]], "facts": {}, "record": None}
+
+    monkeypatch.setattr("mitmvault.cli.explain.control_client.ask", ask)
+    assert run("4F1C2A9B").output == "STEP\tWHAT\nuser\tal?ice\n"
+    assert json.loads(run("--json", "4f1c2a9b-0000-4000-8000-000000000000").output)["flow"] == "4f1c2a9b-1"
+    assert [words["flow"] for _, _, words in asked] == ["4f1c2a9b", "4f1c2a9b-0000-4000-8000-000000000000"]
+    run("4f1c2a9b", "-X", "GET")  # a strange host, but a curl command
+    run("4f1c2a9b.example")
+    assert len(asked) == 2
+
+
+def test_a_flow_without_a_proxy(home: Home) -> None:
+    found = run("4f1c2a9b")
+    assert found.exit_code == 1 and "mitmvault serve" in found.stderr

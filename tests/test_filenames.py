@@ -15,6 +15,7 @@ MODULES = sorted(
 
 # Modules without a test file of their own, and where they are tested instead.
 EXCUSED: dict[str, str] = {
+    "cli/proxying.py": "runs a whole proxy: e2e/test_serve.py, test_cli_ephemeral.py",
     "home/resources.py": "differs only when installed: test_wheel.py",
     "local/endpoints.py": "driven over sockets: test_demo.py, test_provider.py",
     "local/exchange.py": "driven over sockets: test_demo.py, test_provider.py",

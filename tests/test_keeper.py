@@ -110,11 +110,13 @@ def test_what_does_not_load_is_told_once_and_not_used(home, name, caplog):
         for _ in range(3):
             assert await keeper.world() is before
         assert caplog.text.count("is not used") == 1
+        assert (keeper.loads.good, keeper.loads.failed, keeper.loads.ok) == (1, 1, False)
         save(home, OPENAI)
         store.save_users_document(home, USERS)
         home.settings.write_text("")
         home.catalogue.write_text("")
         assert list((await keeper.world()).vault.providers) == ["openai"]
+        assert (keeper.loads.good, keeper.loads.failed, keeper.loads.ok) == (2, 1, True)
 
     keep(scenario)
 

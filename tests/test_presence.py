@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from types import SimpleNamespace
 
 import pytest
 from mitmproxy.test import taddons
@@ -31,6 +32,9 @@ class Proxyserver:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
+QUIET = SimpleNamespace(path=None)  # no control socket
+
+
 class Listener:
     def __init__(self):
         self.heard = []
@@ -47,14 +51,14 @@ def test_the_announcement(tmp_path, address, url):
     home = Home(tmp_path)
     keeper = Keeper()
     keeper.home, keeper._world = home, world()
-    presence, listener = Presence(keeper), Listener()
+    presence, listener = Presence(keeper, SimpleNamespace(path="/s.sock")), Listener()
 
     async def main():
         with taddons.context(presence, Proxyserver(address), listener):
             presence.running()
             await presence._waiting
             found = state.running(home)
-            assert (found.pid, found.address, found.web) == (os.getpid(), url, None)
+            assert (found.pid, found.address, found.web, found.control) == (os.getpid(), url, None, "/s.sock")
             assert listener.heard == [(url, None)]
             presence.done()
             assert not home.state.exists()
@@ -65,7 +69,7 @@ def test_the_announcement(tmp_path, address, url):
 def test_no_announcement_in_the_home_for_a_proxy_of_somebodys_own(tmp_path):
     keeper = Keeper()
     keeper.home, keeper._world = Home(tmp_path), world()
-    presence, listener = Presence(keeper), Listener()
+    presence, listener = Presence(keeper, QUIET), Listener()
 
     async def main():
         with taddons.context(presence, Proxyserver(("127.0.0.1", 8080)), listener) as tctx:
@@ -81,7 +85,7 @@ def test_the_state_of_another_process_stays(tmp_path):
     keeper = Keeper()
     keeper.home, keeper._world = Home(tmp_path), world()
     state.write(keeper.home, state.State(os.getppid(), "http://127.0.0.1:1", None, 1.0))
-    Presence(keeper).done()
+    Presence(keeper, QUIET).done()
     assert keeper.home.state.exists()
 
 
@@ -89,5 +93,5 @@ def test_what_never_started_removes_nothing(tmp_path):
     keeper = Keeper()
     keeper.home = Home(tmp_path)
     keeper.home.state.write_text("{}")
-    Presence(keeper).done()
+    Presence(keeper, QUIET).done()
     assert keeper.home.state.exists()

@@ -33,6 +33,7 @@ def test_defaults(text):
     [
         ("unmatched: tunnel", "unmatched", "tunnel"),
         ("unmatched: refuse", "unmatched", "refuse"),
+        *[(f"metrics: {word}", "metrics", word) for word in ("admin", "loopback", "off")],
         ("allow_networks: [10.20.0.0/16, 'fd00::/8', 10.1.1.1]", "allow_networks",
          tuple(map(ipaddress.ip_network, ("10.20.0.0/16", "fd00::/8", "10.1.1.1/32")))),
         ("names: [Proxy.Corp, 'vault.example:9090', my_host]", "names", ("proxy.corp", "vault.example:9090",
@@ -76,6 +77,8 @@ def test_read(text, name, value):
         ("unmatched: open", "unmatched"),
         ("unmatched: true", "unmatched"),
         ("unmatched: [tunnel]", "unmatched"),
+        ("metrics: on", "metrics"),
+        ("metrics: everybody", "metrics"),
         ("allow_networks: 10.0.0.0/8", "allow_networks"),
         ("allow_networks: [10.0.0.1/8]", "allow_networks"),
         ("allow_networks: [example.com]", "allow_networks"),

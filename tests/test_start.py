@@ -20,7 +20,7 @@ def home(tmp_path) -> Home:
 
 
 def content(home: Home) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in home.path.iterdir()}
+    return {path.name: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
 
 
 def test_first_start_makes_a_home_that_works(home):
@@ -34,9 +34,10 @@ def test_first_start_makes_a_home_that_works(home):
     assert re.fullmatch("demo-key-[A-Za-z0-9_-]{24,}", demo.keys[0].secret.reveal())
     assert started.user == "alice" and started.token and re.fullmatch("mv-[A-Za-z0-9_-]{32}", started.token.reveal())
     assert store.load_users(home).find(started.token.reveal()) == users.User("alice", None, None)
-    assert set(started.created) == {home.vault, home.users, home.cryptoken} and started.warnings == []
+    assert set(started.created) == {home.vault, home.users, home.cryptoken, home.ca} and started.warnings == []
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in home.path.iterdir()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in home.path.rglob("*") if path.is_file()} == {0o600}
+    assert stat.S_IMODE(home.ca.stat().st_mode) == 0o700 and home.ca_certificate.exists()
 
 
 def test_second_start_changes_nothing(home):
@@ -46,11 +47,19 @@ def test_second_start_changes_nothing(home):
     assert content(home) == before
 
 
+def test_the_first_user_may_have_another_name(home):
+    started = start.ensure(home, ENVIRON, "zoe")
+    assert started.user == "zoe" and list(store.load_users_document(home)) == ["zoe"]
+    again = start.ensure(home, ENVIRON, "yves")
+    assert (again.user, again.token) == (None, None) and list(store.load_users_document(home)) == ["zoe"]
+
+
 def test_two_homes_share_no_secret(tmp_path):
     one, two = Home(tmp_path / "1"), Home(tmp_path / "2")
     start.ensure(one, ENVIRON)
     start.ensure(two, ENVIRON)
-    assert not set(content(one).values()) & set(content(two).values())
+    shared = set(content(one).values()) & set(content(two).values())
+    assert shared == {(one.ca / "mitmproxy-dhparam.pem").read_bytes()}  # public, the same for everybody
 
 
 def test_a_token_in_the_environment_stays_there(home):

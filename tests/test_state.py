@@ -32,6 +32,11 @@ def test_round_trip(home):
     assert os.listdir(home.path) == ["state.json"]
 
 
+def test_the_state_of_an_older_mitmvault(home):
+    home.state.write_bytes(b'{"pid":1,"address":"x","web":null,"started":1}')
+    assert state.read(home) == State(1, "x", None, 1.0, None)
+
+
 def test_dead_process(home):
     state.write(home, State(dead(), "http://127.0.0.1:8080", None, 1.5))
     assert state.read(home) is not None and state.running(home) is None

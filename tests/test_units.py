@@ -30,3 +30,11 @@ def test_dollars(value, shown):
 )  # fmt: skip
 def test_duration(value, shown):
     assert units.duration(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (12_345, "12.3 kB"), (999_600, "1.00 MB"), (4 * 10**12, "4000 GB")],
+)
+def test_size(value, shown):
+    assert units.size(value) == shown

@@ -23,7 +23,7 @@ import pytest
 
 from mitmvault.core import openssl
 from mitmvault.core.secret import Secret
-from mitmvault.home import store
+from mitmvault.home import authority, store
 from mitmvault.home.layout import Home
 from tests.client import raw, send
 from tests.leaks import canary, leaks
@@ -65,7 +65,7 @@ def test_first_start_makes_a_private_home(running: Serving) -> None:
     assert eventually(lambda: made() == wanted), made()  # the ledger is opened by a thread
     assert mode(home) == "700"
     assert mode(home / "ca" / "mitmproxy-ca.pem") == "600"
-    assert running.stderr.count("mitmvault: created ") == 3
+    assert running.stderr.count("mitmvault: created ") == 4
 
 
 def test_banner_tells_everything_needed(running: Serving) -> None:
@@ -143,6 +143,7 @@ def good_home(path: Path) -> Home:
     home = Home(path)
     store.save_vault_document(home, {"providers": {"openai": {"keys": [key(KEY)]}}}, Secret(CRYPTOKEN))
     store.save_users_document(home, {"alice": {"key": TOKEN}})
+    authority.ensure(home)
     return home
 
 

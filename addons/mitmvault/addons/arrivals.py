@@ -9,6 +9,7 @@ from mitmproxy import http
 from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.credentials import CARRIERS, CREDENTIALS, stripped_headers, stripped_target
 from mitmvault.core.form import is_token
+from mitmvault.core.networks import is_local_peer
 from mitmvault.core.users import User
 from mitmvault.wire import modes
 
@@ -19,8 +20,9 @@ _REPLAYED = "mitmvault_arrival"
 def arrival_of(flow: http.HTTPFlow, in_tunnel: bool, vouched: User | None) -> Arrival:
     """The arrival of a flow whose head has just been read."""
     request, client = flow.request, flow.client_conn
+    way = way_of(flow, in_tunnel)
     return Arrival(
-        way=way_of(flow, in_tunnel),
+        way=way,
         method=request.method,
         scheme=request.scheme or "http",
         host=request.host,
@@ -32,7 +34,14 @@ def arrival_of(flow: http.HTTPFlow, in_tunnel: bool, vouched: User | None) -> Ar
         tls=client.tls_established,
         sni=client.sni,
         vouched=vouched,
+        local=way is Way.LISTENER and is_from_here(flow),
     )
+
+
+def is_from_here(flow: http.HTTPFlow) -> bool:
+    """Does the client's connection begin on this machine?"""
+    peer, own = flow.client_conn.peername, flow.client_conn.sockname
+    return bool(peer and own and is_local_peer(peer[0], own[0]))
 
 
 def way_of(flow: http.HTTPFlow, in_tunnel: bool) -> Way:

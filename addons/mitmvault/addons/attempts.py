@@ -79,4 +79,5 @@ class Plan:
         told: dict[str, Any] = {"provider": permit.provider, "key": permit.key_label}
         if failure:
             told |= {"status": failure.status} if failure.status else {"failure": "no answer"}
+            told |= {} if failure.wait is None else {"wait": failure.wait}  # seconds for which the provider asks
         return told

@@ -94,6 +94,11 @@ class Bookkeeper:
         """How a flow came in."""
         return way_of(flow, self.tunnels.has(flow.client_conn)).value
 
+    @property
+    def writer(self) -> LedgerWriter | None:
+        """Whoever writes the ledger; None until there is a row to write."""
+        return self._writer
+
     def under_way(self) -> list[http.HTTPFlow]:
         """The requests that have not come to their end, our own pages included."""
         return list(self._open.values())

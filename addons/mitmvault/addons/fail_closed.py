@@ -29,6 +29,7 @@ def refuse(flow: http.HTTPFlow, refusal: Refusal) -> None:
     flow.request.headers.pop("expect", None)  # or mitmproxy asks for the body that we do not want
     flow.response = response_of(answer(refusal))
     flow.metadata["mitmvault_refusal"] = refusal.reason
+    flow.metadata["mitmvault_refusal_text"] = refusal.text
     flow.comment = f"refused · {refusal.reason} · {refusal.text}{session_note(flow)}"
     flow.marked = ":no_entry:"
 

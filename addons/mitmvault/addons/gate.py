@@ -56,6 +56,12 @@ class Pending:
     admission: Admission | Undecided | Several | Found
 
 
+def arrival_of_pending(flow: http.HTTPFlow) -> Arrival | None:
+    """The arrival that was decided about; None for a flow that was refused at its head, or is a page of ours."""
+    pending = flow.request.__dict__.get(_PENDING)
+    return pending.arrival if pending else None
+
+
 class Gate:
     """Every request passes here, and nowhere else is a permit given."""
 

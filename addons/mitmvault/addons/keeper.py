@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +30,24 @@ logger = logging.getLogger(__name__)
 Signature = tuple[tuple[int, int, int, int] | None, ...]
 
 
+@dataclass
+class Loads:
+    """How often everything was loaded, whether what lies on the disk is in force, and since when (UNIX time)."""
+
+    good: int = 0
+    failed: int = 0
+    ok: bool = False
+    at: float = 0.0
+
+    def loaded(self) -> None:
+        """A new world is in force."""
+        self.good, self.ok, self.at = self.good + 1, True, time.time()
+
+    def broke(self) -> None:
+        """A changed file did not load."""
+        self.failed, self.ok = self.failed + 1, False
+
+
 class Keeper:
     """The one holder of the world."""
 
@@ -35,6 +55,7 @@ class Keeper:
         self.home = Home(Path())
         self.embedded: dict[str, str] = {}  # filled by the addon that serves the demo provider
         self.ports: set[int] = set()  # what else this process listens at
+        self.loads = Loads()
         self._world: World | None = None
         self._seen: Signature = ()
         self._lock: asyncio.Lock | None = None
@@ -52,6 +73,7 @@ class Keeper:
             if not len(world.users) and not world.loopback_bind:
                 raise HomeError("nobody could use a proxy that others can reach: add a user, mitmvault users add NAME")
             self._world = world
+            self.loads.loaded()
             for warning in world.warnings:
                 logger.warning("%s", warning)
         except (HomeError, ValueError, OSError) as error:
@@ -79,10 +101,13 @@ class Keeper:
             self._apply(world.settings)
             self._world = world
         except (HomeError, ValueError, OSError) as error:
+            self.loads.broke()
             logger.error("a changed file is not used, the previous one stays in force: %s", error)
         except Exception as error:  # a bug of ours; its text may quote the file
+            self.loads.broke()
             logger.error("a changed file is not used, the previous one stays in force: %s", type(error).__name__)
         else:
+            self.loads.loaded()
             logger.warning("reloaded: vault and users of %s are in force", self.home.path)
         self._seen = signature  # only now: until then, every request waits for the new world
 

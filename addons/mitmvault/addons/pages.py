@@ -8,10 +8,9 @@ from functools import partial
 from mitmproxy import http
 
 from mitmvault.addons.fail_closed import refuse
-from mitmvault.core.arrival import Arrival, Way
+from mitmvault.core.arrival import Arrival
 from mitmvault.core.credentials import INQUIRY
-from mitmvault.core.networks import is_local_peer
-from mitmvault.core.page import Found, find
+from mitmvault.core.page import Found, Shown, find
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.users import User
 from mitmvault.core.world import World
@@ -25,12 +24,12 @@ class Pages:
 
     def __init__(self) -> None:
         self._inquiries = Inquiries()
+        self.metrics: Shown | None = None  # what /metrics shows, for this header Accept
 
     def asker(self, flow: http.HTTPFlow, arrival: Arrival, world: World) -> User | None:
         """The user for whom we ask ourselves; None for every request that is not our own, whatever it says."""
         nonce = arrival.value(INQUIRY)
-        peer, own = flow.client_conn.peername, flow.client_conn.sockname
-        if not nonce or not peer or not own or arrival.way is not Way.LISTENER or not is_local_peer(peer[0], own[0]):
+        if not nonce or not arrival.local:
             return None
         name = self._inquiries.redeem(nonce, f"{arrival.method} {arrival.target}")
         flow.metadata["mitmvault_inquiry"] = name is not None
@@ -45,7 +44,7 @@ class Pages:
         asked = found.asked
         ask = partial(self._inquiries.ask, asked.arrival.listener, asked.user.name) if asked.user else None
         try:
-            made = await answer(found, body, ask)
+            made = await answer(found, body, ask, self.metrics)
         except Refusal as refusal:
             refuse(flow, refusal)
             return True

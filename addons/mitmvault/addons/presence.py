@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mitmproxy import ctx, hooks
 from mitmproxy.addonmanager import Loader
 
+from mitmvault.addons.control import Control
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.tasks import spawn
 from mitmvault.home import state
@@ -31,8 +32,9 @@ class MitmvaultReadyHook(hooks.Hook):
 class Presence:
     """Waits for the listener, then announces it; takes the announcement back at the end."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, control: Control) -> None:
         self.keeper = keeper
+        self.control = control
         self._waiting: asyncio.Task[None] | None = None
 
     def load(self, loader: Loader) -> None:
@@ -58,7 +60,7 @@ class Presence:
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         web = _web_address()
         if ctx.options.mitmvault_announce:
-            state.write(self.keeper.home, state.State(os.getpid(), address, web, time.time()))
+            state.write(self.keeper.home, state.State(os.getpid(), address, web, time.time(), self.control.path))
         await ctx.master.addons.trigger_event(MitmvaultReadyHook(address, web))
 
 

@@ -1,9 +1,13 @@
-"""`mitmvault explain`: where a request would go, by which rule, with which key, or why it is refused. Sends nothing."""
+"""`mitmvault explain`: where a request would go, by which rule, with which key, or why it is refused. Sends nothing.
+
+Of a flow, by its id, it is the running proxy that tells what was decided, and what came of it.
+"""
 
 from __future__ import annotations
 
 import base64
 import os
+import re
 import sys
 from dataclasses import replace
 from typing import IO
@@ -20,10 +24,11 @@ from mitmvault.core.explain import Explanation, explain
 from mitmvault.core.hostnames import DEFAULT_PORTS, split_authority
 from mitmvault.core.networks import is_loopback
 from mitmvault.core.world import World
-from mitmvault.home import configuration
+from mitmvault.home import configuration, control_client
 from mitmvault.local.pages import PAGES
 
 OWN_PORT = 8080
+_FLOW_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F-]{0,27})?\Z")
 
 
 # Options behind the first word are curl's.
@@ -36,19 +41,26 @@ _LEAVE_TO_CURL = {"ignore_unknown_options": True, "allow_interspersed_args": Fal
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.help_option("--help")
 @common_options
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="CURL-COMMAND|URL…")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="CURL-COMMAND|URL…|FLOW-ID")
 def explain_command(user: str | None, body_file: IO[bytes] | None, as_json: bool, words: tuple[str, ...]) -> None:
     """Say where a request would go, by which rule, with which key, or why it is refused. Nothing is sent.
 
     The request is a curl command, with or without the word curl. A URL of a provider's own host is taken as a request
     through the proxy; one of this machine, as a request to mitmvault itself.
 
+    A flow's id, or the first 8 characters of one, is a request that the running proxy has seen of late: mitmweb has
+    the id in its address bar, `mitmvault top` beside each request, the ledger in the column `flow`.
+
     \b
     Examples:
       mitmvault explain curl http://127.0.0.1:8080/groq/v1/models -H 'Authorization: Bearer TOKEN'
       mitmvault explain --user alice https://api.openai.com/v1/models
+      mitmvault explain 4f1c2a9b
       mitmvault explain --json --user alice http://127.0.0.1:8080/v1/chat/completions -d '{"model":"gpt-4o"}'
     """
+    if len(words) == 1 and _FLOW_ID.match(words[0]):
+        _tell(words[0].lower(), as_json)
+        return
     try:
         command = curl.parse(words[1:] if words[0] == "curl" else words)
     except curl.CurlError as error:
@@ -62,6 +74,16 @@ def explain_command(user: str | None, body_file: IO[bytes] | None, as_json: bool
     else:
         table.show("Refused" if found.reason else "Permitted", ("step", "what"), found.steps)
     sys.exit(0 if found.reason is None else 1)
+
+
+def _tell(flow: str, as_json: bool) -> None:
+    """What the running proxy knows about a flow. Raises ControlError."""
+    told = control_client.ask(chosen_home(), "explain", flow=flow)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(told)))
+    else:
+        table.show(f"flow {told['flow']}", ("step", "what"), [(name, text) for name, text in told["steps"]])
+    sys.exit(0 if told["reason"] is None else 1)
 
 
 def _explained(world: World, command: curl.Command, user: str | None) -> Explanation:

@@ -83,6 +83,7 @@ def _sentence(error: Exception) -> str | None:
     """The error in one sentence, or None when it is not an expected one."""
     # Imported here, because the envelope brings the cryptography library along (rule 1).
     from mitmvault.core.catalogue import CatalogueError
+    from mitmvault.core.control import ControlError
     from mitmvault.core.environment import VariableError
     from mitmvault.core.openssl import SealError
     from mitmvault.core.settings import SettingsError
@@ -101,6 +102,6 @@ def _sentence(error: Exception) -> str | None:
             return f"mitmvault.yaml: {error}"
         case CatalogueError():
             return f"providers.yaml: {error}"
-        case HomeError() | LedgerError() | SealError() | VariableError():
+        case ControlError() | HomeError() | LedgerError() | SealError() | VariableError():
             return str(error)
     return None

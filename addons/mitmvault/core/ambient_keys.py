@@ -45,7 +45,7 @@ def lend(vault: Vault, catalogue: Catalogue, found: Environment, users: Users) -
         if len(keys) < len(found.keys[variable]):
             warnings.append(f"{variable} holds a user token, which is no provider key: it is not used")
         if keys:
-            entry = entries[0] if entries else _entry(spec)
+            entry = entries[0] if entries else new_entry(spec)
             providers[entry.name] = replace(entry, keys=tuple(_key(*pair) for pair in enumerate(keys, 1)))
             sources[entry.name] = variable
     return Lent(replace(vault, providers=providers), sources, tuple(warnings))
@@ -55,7 +55,8 @@ def _key(number: int, found: ProviderKey) -> Key:
     return Key(found.secret, OWNER, "", number)
 
 
-def _entry(spec: Spec) -> Provider:
+def new_entry(spec: Spec) -> Provider:
+    """A provider as the catalogue knows it, without keys."""
     protocol = {"anthropic": "anthropic", "google": "gemini"}.get(spec.errors[-1].shape, "openai")
     return Provider(
         name=spec.id, protocol=protocol, endpoint=None, gateway_endpoint=None, gateway_model_prefix=None,

@@ -45,6 +45,7 @@ class Arrival:
     sni: str | None = None
     vouched: User | None = None  # who opened the tunnel with valid proxy credentials, or replays the flow
     detour: Detour = Detour()  # what was taken from the front of `target`
+    local: bool = False  # came to our listener from a program on this machine (or from a proxy on it)
 
     def values(self, name: str) -> Iterator[str]:
         """All values of a header, in order; `name` in lower case."""

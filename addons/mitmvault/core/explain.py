@@ -2,6 +2,7 @@
 
 Rules: 1. It is the same decision that the proxy makes (`decide`), on the same arrival.
        2. Keys are named by place and fingerprint; of the client's credentials only the header is named.
+       3. Of a request that was really sent, the query is not told (`of_flow`): anything may be in it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from mitmvault.core.page import Page, find
 from mitmvault.core.place import Passage, tunnel
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.universal import in_turn
-from mitmvault.core.verdict import Permit
+from mitmvault.core.verdict import Permit, Target
 from mitmvault.core.world import World
 
 WAYS = {
@@ -54,7 +55,7 @@ def explain(
             text = f"{connect.host} is no provider's host: the bytes pass unread, and no key is involved"
             return Explanation((way, ("tunnel", text)), facts={"tunnel": "unread"})
         arrival = replace(arrival, vouched=arrival.vouched or opened.user)
-    way = ("way in", WAYS[arrival.way])
+    way = _way(arrival)
     try:
         own = find(pages, world, follow(world, arrival), 0.0)
     except Refusal as refusal:
@@ -64,9 +65,13 @@ def explain(
     verdict = decide(world, arrival, body)
     if isinstance(verdict, Permit):
         verdict = in_turn(verdict, lambda _, keys: keys)  # whose turn it is, only the running proxy knows
-    if isinstance(verdict, Refusal):
-        return _refused(verdict, way)
-    steps = (way, *_permitted(arrival, verdict))
+    return _refused(verdict, way) if isinstance(verdict, Refusal) else of_permit(arrival, verdict)
+
+
+def of_permit(arrival: Arrival, verdict: Permit) -> Explanation:
+    """Tell a permit that was given."""
+    removed = sorted(set(_removed(arrival, verdict)))
+    steps = (_way(arrival), *_permitted(arrival, verdict, removed))
     facts: dict[str, object] = {
         "user": verdict.user,
         "provider": verdict.provider,
@@ -77,9 +82,34 @@ def explain(
         "url": f"{verdict.target.scheme}://{verdict.target.authority}{verdict.target.path}",
         "model": {"asked": verdict.model.asked, "sent": verdict.model.sent} if verdict.model else None,
         "keys": [key.label for key in verdict.keys] or [slot.credential.label for slot in verdict.slots],
-        "removed": sorted(set(_removed(arrival, verdict))),
+        "removed": removed,
     }
     return Explanation(steps, facts=facts)
+
+
+def of_flow(arrival: Arrival, permit: Permit) -> Explanation:
+    """Tell the permit with which a request has left (rule 3)."""
+    others = tuple(replace(other, target=_without_query(other.target)) for other in permit.others)
+    return of_permit(arrival, replace(permit, target=_without_query(permit.target), others=others))
+
+
+def of_refusal(way: Way, method: str, target: str, reason: str, text: str) -> Explanation:
+    """Tell the refusal that a request has met (rule 3)."""
+    asked = ("request", f"{method} {_path(target)}")
+    return _refused(Refusal(reason, text), ("way in", WAYS[way]), asked)
+
+
+def _way(arrival: Arrival) -> tuple[str, str]:
+    return "way in", WAYS[arrival.way]
+
+
+def _without_query(target: Target) -> Target:
+    return replace(target, path=_path(target.path))
+
+
+def _path(target: str) -> str:
+    path, query, _ = target.partition("?")
+    return path + ("?…" if query else "")
 
 
 def _refused(refusal: Refusal, *steps: tuple[str, str]) -> Explanation:
@@ -88,7 +118,7 @@ def _refused(refusal: Refusal, *steps: tuple[str, str]) -> Explanation:
     return Explanation(told, refusal.reason, refusal.status, facts)
 
 
-def _permitted(arrival: Arrival, permit: Permit) -> Iterator[tuple[str, str]]:
+def _permitted(arrival: Arrival, permit: Permit, removed: list[str]) -> Iterator[tuple[str, str]]:
     target = permit.target
     yield "user", permit.user
     yield "provider", f"{permit.provider}, by {permit.rule}"
@@ -103,7 +133,7 @@ def _permitted(arrival: Arrival, permit: Permit) -> Iterator[tuple[str, str]]:
         yield "gateway" if gateway else "key", f"{credential.header}: {credential.shown}{'' if gateway else more}"
     for slot in permit.slots:
         yield "key", f"in the body: {slot.credential.shown}"
-    if removed := sorted(set(_removed(arrival, permit))):
+    if removed:
         yield "removed", ", ".join(removed)
     if permit.headers:
         yield "set", ", ".join(f"{name}: {value}" for name, value in permit.headers)

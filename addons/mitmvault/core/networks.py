@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 Address = IPv4Address | IPv6Address
@@ -87,6 +88,7 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback if address is not None else host == "localhost" or host.endswith(".localhost")
 
 
+@lru_cache(maxsize=1024)
 def is_local_peer(peer: str, own: str) -> bool:
     """Does a connection from `peer` to our address `own` (both without a port) begin on this machine?"""
     address, ours = parse(peer), parse(own)

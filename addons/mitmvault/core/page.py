@@ -28,6 +28,8 @@ MODEL = "{model}"  # all the rest, slashes included; may be empty
 
 # Ask our own listener in the user's name: target, more headers, seconds. Raises TimeoutError and OSError.
 Ask = Callable[[str, Headers, float], Awaitable[Answer]]
+# What a header Accept is shown: the content type and the text.
+Shown = Callable[[str], tuple[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Asked:
     now: float = 0.0  # seconds since 1970
     body: bytes = b""
     ask: Ask | None = None  # (local/inquiry.py)
+    metrics: Shown | None = None  # (local/metrics.py)
 
     @property
     def who(self) -> User:
@@ -60,6 +63,10 @@ class Asked:
 Handler = Callable[[Asked], Answer | Awaitable[Answer | None] | None]
 
 
+def _nobody(world: World, arrival: Arrival) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Page:
     """A row of the table. `answer` may give None: the request is then somebody else's after all."""
@@ -69,6 +76,7 @@ class Page:
     answer: Handler | None  # None: goes to the provider that the model names (core/unified.py)
     token: bool = True  # only for users
     admin: bool = False  # only for those among them who may see what everybody does
+    open_to: Callable[[World, Arrival], bool] = _nobody  # who needs no token all the same
     body: bool = False  # the answer depends on the body
 
     @property
@@ -105,8 +113,9 @@ def find(table: Iterable[Page], world: World, arrival: Arrival, now: float) -> F
         raise _wrong_method(", ".join(dict.fromkeys(page.methods for page, _ in fitting)), path)
     if page is None or page.answer is None:
         return None
-    user = authenticate(world, arrival) if page.token or page.admin else None
-    if page.admin and not (user and user.admin):
+    open_ = page.open_to(world, arrival)
+    user = authenticate(world, arrival) if (page.token or page.admin) and not open_ else None
+    if page.admin and not open_ and not (user and user.admin):
         raise Refusal("admin_only", "This page is for admins: `mitmvault users add NAME --admin` makes one.")
     return Found(page, Asked(world, arrival, user, parameters, now))
 

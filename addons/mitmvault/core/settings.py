@@ -23,6 +23,7 @@ _GATEWAY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 MAX_RETRY = 10
 MAX_DAYS = 36500
 UNMATCHED = ("tunnel", "refuse")
+METRICS = ("admin", "loopback", "off")
 
 
 class SettingsError(ValueError):
@@ -42,6 +43,7 @@ class Settings:
     idle_timeout: int = 1800  # seconds of silence after which a connection is closed; at least 600
     rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
     public_vault: bool = False  # may anybody download the encrypted vault?
+    metrics: str = "admin"  # who may read /metrics: admin | loopback (as well, without a token) | off
     ledger_days: int = 90  # how long the ledger keeps what happened; 0: nothing is recorded
     models_timeout: int = 5  # seconds that GET /v1/models waits for a provider's own list
     default_model: str | None = None  # where the model chooses the provider: for "default", and for no model at all
@@ -73,10 +75,14 @@ def load(text: str, defaults: Settings | None = None) -> Settings:
     return replace(defaults, **said)
 
 
-def _unmatched(key: str, value: Any) -> str:
-    if value not in UNMATCHED:
-        raise SettingsError(f"{key}: must be one of {', '.join(UNMATCHED)}")
-    return str(value)
+def _one_of(*words: str) -> Callable[[str, Any], str]:
+    def read(key: str, value: Any) -> str:
+        word = "off" if value is False else value  # YAML takes a bare off for false
+        if word not in words:
+            raise SettingsError(f"{key}: must be one of {', '.join(words)}")
+        return str(word)
+
+    return read
 
 
 def _networks(key: str, value: Any) -> tuple[Network, ...]:
@@ -173,7 +179,7 @@ def _text(key: str, value: Any) -> str:
 
 
 _READERS: dict[str, Callable[[str, Any], Any]] = {
-    "unmatched": _unmatched,
+    "unmatched": _one_of(*UNMATCHED),
     "allow_networks": _networks,
     "names": _names,
     "allow_origins": _origins,
@@ -182,6 +188,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "idle_timeout": _seconds,
     "rate_limit": _rate,
     "public_vault": _flag,
+    "metrics": _one_of(*METRICS),
     "ledger_days": _days,
     "models_timeout": _patience,
     "default_model": _model,

@@ -23,7 +23,8 @@ from mitmvault.core import body as bodies
 from mitmvault.core import coding, form, span, universal
 from mitmvault.core.arrival import Arrival, Headers
 from mitmvault.core.credentials import AIG, stripped_headers
-from mitmvault.core.gateway import CHAT, COMPAT, compat_prefix, door
+from mitmvault.core.gateway import COMPAT, door
+from mitmvault.core.gateway_path import CHAT, compat_prefix
 from mitmvault.core.paths import checked, native, openai_door
 from mitmvault.core.permitting import destined, permitted
 from mitmvault.core.refusal import Refusal

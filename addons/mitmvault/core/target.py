@@ -11,7 +11,8 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from mitmvault.core.endpoint import ACCOUNT
-from mitmvault.core.gateway import CHAT, COMPAT, Door, behind_slug, door, model_prefix, relative, rest_tail, slug
+from mitmvault.core.gateway import COMPAT, Door, door
+from mitmvault.core.gateway_path import CHAT, behind_slug, model_prefix, relative, rest_tail, slug
 from mitmvault.core.key_form import AWS
 from mitmvault.core.paths import Native, endpoint_path, join
 from mitmvault.core.refusal import Refusal

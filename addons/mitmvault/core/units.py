@@ -30,3 +30,12 @@ def duration(milliseconds: float) -> str:
         return f"{seconds // 60}m {seconds % 60}s"
     minutes = seconds // 60
     return f"{minutes // 60}h {minutes % 60}m" if minutes < 1440 else f"{minutes // 1440}d {minutes // 60 % 24}h"
+
+
+def size(value: int) -> str:
+    """`812 B`, `12.3 kB`, `4.26 MB`: bytes, of which 1000 are a kilobyte."""
+    if value < 1000:
+        return f"{value} B"
+    unit = next(pair for pair in _SIZES if value >= pair[0] * 0.9995)
+    part = value / unit[0]
+    return f"{part:.{2 if part < 9.995 else 1 if part < 99.95 else 0}f} {unit[1]}B"

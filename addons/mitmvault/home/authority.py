@@ -32,11 +32,11 @@ class Authority:
     warnings: tuple[str, ...]
 
 
-def ensure(home: Home) -> tuple[Path, ...]:
-    """Make the authority if there is none, in the home directory, which must exist. Returns what was created."""
+def ensure(home: Home) -> bool:
+    """Make the authority if there is none, in the home directory, which must exist. Was there none?"""
     with files.locked(home.path):
         if home.ca_key.exists():
-            return ()
+            return False
         home.ca.mkdir(files.PRIVATE_DIRECTORY, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home.path, prefix=".ca.") as name:  # mode 0700
             made = Path(name)
@@ -44,7 +44,7 @@ def ensure(home: Home) -> tuple[Path, ...]:
             for path in sorted(made.iterdir(), key=lambda path: path.name == home.ca_key.name):  # rule 2
                 path.chmod(files.PRIVATE_FILE)
                 os.replace(path, home.ca / path.name)
-    return (home.ca_key, home.ca_certificate)
+    return True
 
 
 def load(home: Home, now: datetime | None = None) -> Authority:

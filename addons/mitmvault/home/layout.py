@@ -77,6 +77,11 @@ class Home:
         return self.path / "state.json"
 
     @property
+    def run(self) -> Path:
+        """The control socket of the running proxy lies in here."""
+        return self.path / "run"
+
+    @property
     def ledger(self) -> Path:
         """The record of usage."""
         return self.path / "ledger.sqlite3"

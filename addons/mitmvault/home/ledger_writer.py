@@ -54,6 +54,17 @@ class LedgerWriter:
             if len(self._waiting) in (1, BATCH):  # the first wakes the writer, and so does a whole batch
                 self._changed.notify()
 
+    @property
+    def waiting(self) -> int:
+        """How many rows are not written yet."""
+        with self._changed:
+            return len(self._waiting) + len(self._batch)
+
+    @property
+    def failing(self) -> bool:
+        """Did the last try to write fail?"""
+        return self._failing
+
     def close(self, timeout: float = 5.0) -> None:
         """Write what is left, and end. `timeout`: seconds to wait for that."""
         with self._changed:

@@ -1,4 +1,4 @@
-"""The first start: a home directory with a demo vault and one user, so that the proxy works before anything is set up.
+"""The first start: a home with a demo vault, one user and an authority, so that the proxy works before it is set up.
 
 Rules: 1. What exists is never overwritten, and no mode is tightened silently: wide modes are warnings.
        2. A crypto token is invented only where there is none and no vault that needs the lost one.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mitmvault.core import users, vault
 from mitmvault.core.secret import Secret
-from mitmvault.home import files, password, store
+from mitmvault.home import authority, files, password, store
 from mitmvault.home.layout import Home, HomeError
 
 TOKEN_PREFIX = "mv-"  # noqa: S105  the visible part of every token that we make
@@ -27,7 +27,7 @@ _CRYPTOKEN_BYTES = 32
 
 @dataclass(frozen=True)
 class Started:
-    """What `ensure` found and made: the files it created, the user it made with the token, and what to warn about."""
+    """What `ensure` found and made: what it created, the user it made with the token, and what to warn about."""
 
     created: tuple[Path, ...]
     user: str | None
@@ -35,14 +35,21 @@ class Started:
     warnings: list[str]
 
 
-def ensure(home: Home, environ: Mapping[str, str]) -> Started:
-    """Make the home directory complete, or raise a HomeError that says what to do."""
+def ensure(home: Home, environ: Mapping[str, str], user: str | None = None) -> Started:
+    """Make the home directory complete, or raise a HomeError that says what to do.
+
+    `user` is the name of the first user, if there is none yet; else the person's login name.
+    """
+    name = user or login_name(environ)
     try:
         make_directory(home)
         with files.locked(home.path):
-            return _complete(home, environ)
+            created, token = _complete(home, environ, name)
+        if authority.ensure(home):
+            created.append(home.ca)
     except OSError as error:
         raise HomeError(f"cannot use {error.filename or home.path}: {error.strerror}") from None
+    return Started(tuple(created), name if token else None, token, _warnings(home))
 
 
 def make_directory(home: Home) -> None:
@@ -67,9 +74,10 @@ def login_name(environ: Mapping[str, str]) -> str:
     return re.sub(r"[^A-Za-z0-9._@-]+", "-", name).strip("-._@")[:64] or "me"
 
 
-def _complete(home: Home, environ: Mapping[str, str]) -> Started:
+def _complete(home: Home, environ: Mapping[str, str], user: str) -> tuple[list[Path], Secret | None]:
+    """Files that are missing. Returns them, and the token of the user if it made one."""
     created: list[Path] = []
-    user, token = None, None
+    token = None
     if not home.vault.exists():
         if not password.known(home, environ):
             files.write_atomic(home.cryptoken, secrets.token_urlsafe(_CRYPTOKEN_BYTES).encode() + b"\n")
@@ -78,12 +86,12 @@ def _complete(home: Home, environ: Mapping[str, str]) -> Started:
         created.append(home.vault)
     password.crypto_token(home, environ)  # an existing vault needs its own: the error says how to provide it
     if not home.users.exists():
-        user, token = login_name(environ), fresh_token()
+        token = fresh_token()
         document = users.added({}, user, {"key": token.reveal()})
         files.write_atomic(home.users, users.dump_document(document))
         created.append(home.users)
     _refuse_unreadable(home)
-    return Started(tuple(created), user, token, _warnings(home))
+    return created, token
 
 
 def _demo_vault() -> bytes:

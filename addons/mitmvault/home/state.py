@@ -15,12 +15,14 @@ MAX_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class State:
-    """A proxy: its process, its address, mitmweb's address if it has one, when it began (seconds since 1970)."""
+    """A proxy: its process, its address, mitmweb's address if it has one, when it began (seconds since 1970), and the
+    path of its control socket if it has one."""
 
     pid: int
     address: str
     web: str | None
     started: float
+    control: str | None = None
 
 
 def write(home: Home, state: State) -> None:
@@ -46,10 +48,11 @@ def remove(home: Home, pid: int) -> None:
 def running(home: Home) -> State | None:
     """The proxy of this home, if its process lives."""
     state = read(home)
-    return state if state is not None and _alive(state.pid) else None
+    return state if state is not None and alive(state.pid) else None
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Is there a process of this number?"""
     if pid <= 0:  # to kill(2) these are groups of processes, which always exist
         return False
     try:

@@ -10,15 +10,16 @@ import inspect
 from dataclasses import replace
 
 from mitmvault.core import listing
-from mitmvault.core.page import READ, Ask, Found, Page
+from mitmvault.core.page import READ, Ask, Found, Page, Shown
 from mitmvault.core.refusal import Answer
 from mitmvault.core.route_check import route_check
 from mitmvault.core.unified import PATHS
-from mitmvault.local import models, status, tokens
+from mitmvault.local import metrics, models, status, tokens
 
 PAGES = (
     Page(READ, "/", status.root, token=False),
     Page(READ, "/health", status.health, token=False),  # says more to users
+    Page(READ, "/metrics", metrics.metrics, admin=True, open_to=metrics.open_to),
     Page(READ, "/v1/models", models.every),
     Page(READ, "/models", models.every),
     Page(READ, "/v1/models/{model}", models.one),
@@ -41,8 +42,8 @@ def is_public(method: str, path: str) -> bool:
     return any(page.path == path and not page.token and method in page.methods.split(", ") for page in PAGES)
 
 
-async def answer(found: Found, body: bytes = b"", ask: Ask | None = None) -> Answer | None:
+async def answer(found: Found, body: bytes = b"", ask: Ask | None = None, shown: Shown | None = None) -> Answer | None:
     """The page; None when the request is to go on to a provider. Raises Refusal."""
     assert found.page.answer
-    made = found.page.answer(replace(found.asked, body=body, ask=ask))
+    made = found.page.answer(replace(found.asked, body=body, ask=ask, metrics=shown))
     return await made if inspect.isawaitable(made) else made

@@ -1,0 +1,43 @@
+"""Counts finished requests, and lends the page /metrics what it shows."""
+
+from __future__ import annotations
+
+from mitmproxy import http
+
+from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.pages import Pages
+from mitmvault.core.record import Record
+from mitmvault.core.standing import Standing
+from mitmvault.core.tally import Tally
+from mitmvault.local import metrics
+from mitmvault.wire import switch
+
+
+class Metrics:
+    """Listens to the bookkeeper; asks everybody else when somebody asks."""
+
+    def __init__(self, keeper: Keeper, bookkeeper: Bookkeeper, pages: Pages) -> None:
+        self.keeper, self.bookkeeper = keeper, bookkeeper
+        self.tally = Tally()
+        bookkeeper.listeners.append(self.ended)
+        pages.metrics = metrics.Metrics(self.tally, self.standing, lambda: keeper.current).page
+
+    def ended(self, flow: http.HTTPFlow, row: Record) -> None:
+        """A request has come to its end."""
+        self.tally.count(row)
+
+    def standing(self) -> Standing:
+        """How everything stands now."""
+        loads, writer = self.keeper.loads, self.bookkeeper.writer
+        return Standing(
+            in_flight=len(self.bookkeeper.under_way()),
+            ready=switch.is_on(),
+            loads=loads.good,
+            failed_loads=loads.failed,
+            load_ok=loads.ok,
+            loaded=loads.at,
+            rows_waiting=writer.waiting if writer else 0,
+            rows_dropped=writer.dropped if writer else 0,
+            ledger_ok=not (writer and writer.failing),
+        )
