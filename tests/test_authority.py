@@ -86,7 +86,7 @@ def test_another_certificate_beside_the_key(home, tmp_path, spoil):
 @pytest.mark.parametrize(
     "text, said",
     [
-        (None, "mitmvault serve"),
+        (None, "mitmvault init"),
         ("", "holds no certificate"),
         ("-----BEGIN CERTIFICATE-----\nAAAAA\n-----END CERTIFICATE-----\n", "no PEM text"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "no certificate that can be read"),

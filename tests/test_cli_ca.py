@@ -108,4 +108,4 @@ def test_apply_is_for_this_machine(run):
 @pytest.mark.parametrize("command", [[], ["export"], ["install"], ["uninstall", "--apply"]], ids=str)
 def test_no_authority(tmp_path, command):
     result = CliRunner().invoke(cli, ["ca", "--home", str(tmp_path), *command])
-    assert result.exit_code == 1 and "mitmvault serve" in result.stderr and result.stdout == ""
+    assert result.exit_code == 1 and "mitmvault init" in result.stderr and result.stdout == ""

@@ -64,13 +64,18 @@ def test_unexpected_errors_show_no_traceback_and_no_text(error):
     assert CliRunner().invoke(group, ["--debug", "fail"]).exception is error
 
 
-@pytest.mark.parametrize(
-    "error, code", [(click.ClickException("x"), 1), (click.Abort(), 1), (click.exceptions.Exit(3), 3)]
-)
+@pytest.mark.parametrize("error, code", [(click.ClickException("x"), 1), (click.exceptions.Exit(3), 3)])
 def test_what_click_raises_stays_what_it_is(error, code):
     RAISES.append(error)
     result = CliRunner().invoke(group, ["fail"])
     assert result.exit_code == code and "report" not in result.stderr
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()], ids=repr)
+def test_interrupted(error):
+    RAISES.append(error)
+    result = CliRunner().invoke(group, ["fail"])
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "\nmitmvault: interrupted\n")
 
 
 def test_broken_pipe_is_quiet():

@@ -19,7 +19,10 @@ REVEALS = {
     "wire/echo.py": "looked for in the provider's answer",
     "core/openssl.py": "the vault's password becomes a key",
     "home/start.py": "a fresh token goes into users.json",
+    "home/setup.py": "a fresh token goes into users.json",
+    "home/provider_keys.py": "keys of the environment, and typed ones, go into the vault",
     "cli/users.py": "a fresh token is shown once",
+    "cli/init.py": "a fresh token is shown once",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,15 @@ def show(ready: Ready, console: Console) -> None:
         facts.insert(1, ("redirected traffic", ", ".join(ready.beside)))
     if ready.web:
         facts.insert(1, ("mitmweb", ready.web))
+    show_facts(facts, console)
+    for title, line in (("Try the base URL", curl_base_url(ready)), ("Try HTTPS_PROXY", curl_proxy(ready))):
+        console.print(f"\n{title}:", style="green")
+        console.out(line, highlight=False)
+    console.out("")
+
+
+def show_facts(facts: Sequence[tuple[str, str]], console: Console) -> None:
+    """A panel for people, `name: value` lines in a pipe."""
     if console.is_terminal:
         grid = Table.grid(padding=(0, 2))
         for name, value in facts:
@@ -68,10 +77,6 @@ def show(ready: Ready, console: Console) -> None:
     else:
         for name, value in facts:
             console.out(f"{name}: {value}", highlight=False)
-    for title, line in (("Try the base URL", curl_base_url(ready)), ("Try HTTPS_PROXY", curl_proxy(ready))):
-        console.print(f"\n{title}:", style="green")
-        console.out(line, highlight=False)
-    console.out("")
 
 
 def sources(found: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ Rules: 1. `--help` imports no command; the table has the one-line helps.
        2. An error is one red line on stderr and exit code 1; `--debug` lets it through with its traceback.
        3. Of an error that nobody expected, the line tells the kind and the place, not its text: that may hold a secret.
        4. A broken pipe is no error: click ends quietly.
+       5. Ctrl-C, or the end of input at a question, is exit code 130, as in a shell.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from click.shell_completion import CompletionItem
 
 from mitmvault.cli.options import chosen
 from mitmvault.home.layout import HomeError
+
+INTERRUPTED = 130
 
 
 class Problem(click.ClickException):
@@ -62,10 +65,13 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command (rules 2 to 4)."""
+        """Run the command (rules 2 to 5)."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nmitmvault: interrupted", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
+        except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception as error:
             if chosen(ctx).debug or (isinstance(error, OSError) and error.errno == errno.EPIPE):

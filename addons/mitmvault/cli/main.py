@@ -9,6 +9,7 @@ from mitmvault.cli.group import LazyGroup
 from mitmvault.cli.options import common_options
 
 COMMANDS = {
+    "init": ("mitmvault.cli.init:init", "Set up a home, guided; it may be repeated."),
     "serve": ("mitmvault.cli.serve:serve", "Run the proxy; the first time, set it up."),
     "run": ("mitmvault.cli.run:run", "Run a program through the proxy, unchanged."),
     "env": ("mitmvault.cli.env:env", "Print the variables that send programs through the proxy."),

@@ -20,7 +20,7 @@ from mitmvault.home import files
 from mitmvault.home.layout import Home, HomeError
 
 MAX_BYTES = 1 << 20
-MISSING = "there is no certificate authority at {} yet: start the proxy once, mitmvault serve"
+MISSING = "there is no certificate authority at {} yet: make one, mitmvault init"
 
 
 @dataclass(frozen=True)
