@@ -54,7 +54,7 @@ def test_an_answer():
     flow = permitted()
     flow.metadata |= {"mitmvault_session": "s-1", USAGE: COUNTED, ATTEMPTS: [{}, {}]}
     found = meter.of(flow.request)
-    found.bytes_in, found.bytes_out, found.first_byte = 7, 8, 100.5
+    found.bytes_in, found.bytes_out, found.first_byte, found.spent = 7, 8, 100.5, 1.25
     told = row(flow, "tunnel", 102.0)
     assert told._asdict() == {
         "started": 100.0, "user": "alice", "session": "s-1", "way": "tunnel", "method": "GET", "provider": "openai",
@@ -62,6 +62,7 @@ def test_an_answer():
         "attempts": 2, "status": 200, "reason": None, "aborted": False, "bytes_in": 7, "bytes_out": 8,
         "first_byte_ms": 500.0, "duration_ms": 2000.0, "tokens_in": 5, "tokens_out": 6, "tokens_cached_read": 1,
         "tokens_cached_write": 2, "tokens_reasoning": 3, "tokens_source": "reported", "cost": 0.5, "flow": flow.id,
+        "overhead_ms": 1250.0,
     }  # fmt: skip
 
 

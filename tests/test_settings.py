@@ -48,6 +48,7 @@ def test_defaults(text):
         ("gateways: []", "gateways", ()),
         ("rate_limit: 100/m", "rate_limit", Rate(100, 60)),
         ("public_vault: true", "public_vault", True),
+        ("response_headers: true", "response_headers", True),
         *[(f"ledger_days: {number}", "ledger_days", number) for number in (0, 7, 36500)],
         ("upstream_ca: roots.pem", "upstream_ca", "roots.pem"),
         *[(f"body_limit: {size}", "body_limit", number) for size, number in (
@@ -78,6 +79,7 @@ def test_read(text, name, value):
         ("unmatched: true", "unmatched"),
         ("unmatched: [tunnel]", "unmatched"),
         ("metrics: on", "metrics"),
+        ("response_headers: 1", "response_headers"),
         ("metrics: everybody", "metrics"),
         ("allow_networks: 10.0.0.0/8", "allow_networks"),
         ("allow_networks: [10.0.0.1/8]", "allow_networks"),

@@ -35,7 +35,7 @@ def rows(path) -> list[tuple]:
 
 FULL = Record(
     1700000000.5, "alice", "s-1", "tunnel", "POST", "groq", "a", "groq/a", "api.groq.com", "direct", "#1 …a1f3", 2,
-    429, "rate_limited", True, 10, 20, 30.5, 40.5, 1, 2, 3, 4, 5, "reported", 0.25, "f-1",
+    429, "rate_limited", True, 10, 20, 30.5, 40.5, 1, 2, 3, 4, 5, "reported", 0.25, "f-1", 1.5,
 )  # fmt: skip
 
 

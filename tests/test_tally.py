@@ -12,7 +12,7 @@ from mitmvault.core.tally import MAX_PROVIDERS, Spread, Tally, outcome
 DONE = Record(
     1.0, "alice", "s-1", "listener", "POST", "groq", "m", "groq/m", "api.groq.com", "compat", "#1 …a1f3", 2, 200,
     bytes_in=10, bytes_out=20, first_byte_ms=300.0, duration_ms=2000.0, tokens_in=5, tokens_out=6,
-    tokens_cached_read=3, cost=0.25,
+    tokens_cached_read=3, cost=0.25, overhead_ms=2.0,
 )  # fmt: skip
 
 
@@ -39,6 +39,7 @@ def test_times():
     took = spreads["mitmvault_request_duration_seconds"][("groq",)]
     assert took.sum == 702.0 and list(took.cumulative())[-1] == (float("inf"), 2)
     assert dict(took.cumulative())[2.5] == 1 and dict(took.cumulative())[1.0] == 0 and dict(took.cumulative())[640] == 1
+    assert spreads["mitmvault_overhead_seconds"][("groq",)].sum == 0.004
     first = spreads["mitmvault_time_to_first_byte_seconds"][("groq",)]
     assert sum(first.counts) == 1 and first.sum == 0.3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from mitmproxy.proxy.layers import http as layers
@@ -173,3 +174,97 @@ def test_a_flow_that_an_operator_kills():
 
     driven = Watched({"request": kill}, dial_error=[None]).receive(head(0))
     assert driven.at_the_end == [(None, None, True)] and driven.upstreams == []
+
+
+class Clock:
+    """In place of the one that only goes forward: the test says how late it is."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(meter, "time", SimpleNamespace(perf_counter=made, time=time.time))
+    return made
+
+
+def takes(clock, seconds: float, then=lambda flow: None):
+    """A hook that takes that long."""
+
+    def hook(flow):
+        clock.now += seconds
+        then(flow)
+
+    return hook
+
+
+def test_our_share_of_the_time_is_that_of_our_hooks(clock):
+    hooks = {
+        "requestheaders": takes(clock, 1),
+        "request": takes(clock, 2, yes),
+        "responseheaders": takes(clock, 4, streamed),
+    }
+    driven = Watched(hooks, dial_error=[None])
+    driven.dialling = []
+    driven.receive(head(2), b"x")
+    clock.now += 100  # waiting for the client
+    driven.receive(b"x")
+    assert len(driven.dialling) == 1
+    clock.now += 100  # for a connection
+    driven.dialled()
+    clock.now += 100  # for the provider
+    driven.answer(0, OK % 2)
+    assert driven.meter.overhead_ms == 7000
+    clock.now += 100  # once the head has left, nothing counts
+    driven.answer(0, b"yy")
+    assert driven.meter.overhead_ms == 7000 and driven.sent.endswith(b"yy")
+
+
+def test_our_share_while_it_grows(clock):
+    seen = []
+
+    def look(flow):
+        clock.now += 0.5
+        seen.append(meter.of(flow.request).overhead_ms)
+
+    driven = Watched({"requestheaders": look, "request": lambda flow: refuse(flow, Refusal("missing_token", "No."))})
+    driven.receive(head(0))
+    assert seen == [500.0] and driven.meter.overhead_ms == 500.0 and b" 401 " in driven.sent
+
+
+def headers_of(sent: bytes) -> dict[str, str]:
+    lines = sent.decode().partition("\r\n\r\n")[0].splitlines()[1:]
+    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
+
+@pytest.mark.parametrize("way", ["streamed", "kept", "refused early", "no connection"])
+def test_answers_carry_what_they_are_to_carry(way, monkeypatch):
+    monkeypatch.setattr(meter, "_shown", False)
+    hooks = {"request": yes, "responseheaders": streamed if way == "streamed" else lambda flow: None}
+    if way == "refused early":
+        hooks["requestheaders"] = lambda flow: refuse(flow, Refusal("missing_token", "No."))
+    for shown in (False, True):
+        meter.show(shown)
+        driven = Watched(hooks, dial_error="refused" if way == "no connection" else [None])
+        driven.receive(head(3), b"xxx")
+        if driven.upstreams:
+            driven.answer(0, OK % 2, b"yy")
+        found = headers_of(driven.sent)
+        assert (meter.REQUEST_ID in found, meter.OVERHEAD in found) == (shown, shown), driven.sent
+    assert found[meter.REQUEST_ID] == driven.flow.id and float(found[meter.OVERHEAD]) == driven.meter.overhead_ms > 0
+
+
+def test_what_a_provider_says_of_us_is_overwritten():
+    meter.show(True)
+    try:
+        driven = Watched({"request": yes, "responseheaders": streamed}, dial_error=[None])
+        driven.receive(head(0)).answer(
+            0, b"HTTP/1.1 200 OK\r\nX-Mitmvault-Request-Id: theirs\r\nContent-Length: 0\r\n\r\n"
+        )
+        assert driven.sent.lower().count(b"x-mitmvault-request-id") == 1 and b"theirs" not in driven.sent
+    finally:
+        meter.show(False)

@@ -66,3 +66,21 @@ def test_openmetrics_and_a_file_that_does_not_load(proxy: RunningProxy) -> None:
     assert found["mitmvault_reload_ok",] == 0 and found["mitmvault_reloads_total", "failed"] == 1
     proxy.home.settings.write_text("")
     assert samples(proxy)["mitmvault_reload_ok",] == 1
+
+
+def test_answers_say_which_row_of_the_ledger_is_theirs(proxy: RunningProxy, provider: FakeProvider) -> None:
+    proxy.home.settings.write_text("response_headers: true\n")
+    try:
+        for body, headers in ((CHAT, BEARER), (CHAT | {"stream": True}, BEARER), (CHAT, {})):
+            before = len(rows(proxy.home.ledger))
+            reply = send(proxy, PATH, body, headers=headers)
+            row = wait_for(proxy.home.ledger, before + 1)[-1]
+            assert reply.headers["x-mitmvault-request-id"] == row.flow
+            told = float(reply.headers["x-mitmvault-overhead-ms"])
+            assert 0 < row.overhead_ms <= told <= row.duration_ms + told, (
+                "a refusal's row is made before its head leaves"
+            )
+        assert "x-mitmvault-request-id" in send(proxy, "/health", headers={}).headers
+    finally:
+        proxy.home.settings.write_text("")
+    assert "x-mitmvault-request-id" not in send(proxy, PATH, CHAT).headers

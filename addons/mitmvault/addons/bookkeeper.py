@@ -188,6 +188,7 @@ def row(flow: http.HTTPFlow, way: str, now: float) -> Record:
         duration_ms=_ms(started, now),
         **record.counted(told.get(USAGE) if permit else None),
         flow=flow.id,
+        overhead_ms=found.overhead_ms,
     )
 
 

@@ -24,7 +24,7 @@ from mitmvault.core.world import World
 from mitmvault.home import configuration, trust
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.start import ensure
-from mitmvault.wire import limits, modes
+from mitmvault.wire import limits, meter, modes
 
 logger = logging.getLogger(__name__)
 Signature = tuple[tuple[int, int, int, int] | None, ...]
@@ -121,8 +121,9 @@ class Keeper:
         )
 
     def _apply(self, wanted: settings.Settings) -> None:
-        """Settings that are mitmproxy's to obey."""
+        """Settings that mitmproxy and the wire ring obey."""
         limits.set_idle_timeout(wanted.idle_timeout)
+        meter.show(wanted.response_headers)
         ours = str(trust.bundle(self.home, wanted.upstream_ca)) if wanted.upstream_ca else None
         if ours or self._trusting:  # what was set on mitmproxy's own command line stays, unless we replaced it
             ctx.options.update(ssl_verify_upstream_trusted_ca=ours)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)  # models think long
+SHARES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ _ROWS = (
             ("provider",), SECONDS),
     Measure("mitmvault_time_to_first_byte_seconds", HISTOGRAM, "From the head of a request to the first byte of the "
             "answer's body.", ("provider",), SECONDS),
+    Measure("mitmvault_overhead_seconds", HISTOGRAM, "mitmvault's own share of the time, until the answer's head left.",
+            ("provider",), SHARES),
     Measure("mitmvault_requests_in_flight", GAUGE, "Requests whose head was read and whose answer has not ended."),
     Measure("mitmvault_ready", GAUGE, "1 while requests may leave."),
     Measure("mitmvault_reloads_total", COUNTER, "Loads of vault, users and settings.", ("result",)),

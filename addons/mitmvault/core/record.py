@@ -50,6 +50,7 @@ class Record(NamedTuple):
     tokens_source: str | None = None  # who counted them
     cost: float | None = None  # US dollars
     flow: str | None = None  # the id that mitmproxy has given it; a replay has that of its first life
+    overhead_ms: float | None = None  # mitmvault's own share of the time, until the answer's head left
 
 
 def permitted(permit: Permit | None) -> dict[str, Any]:

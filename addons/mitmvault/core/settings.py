@@ -44,6 +44,7 @@ class Settings:
     rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
     public_vault: bool = False  # may anybody download the encrypted vault?
     metrics: str = "admin"  # who may read /metrics: admin | loopback (as well, without a token) | off
+    response_headers: bool = False  # do answers carry the request's id and the overhead?
     ledger_days: int = 90  # how long the ledger keeps what happened; 0: nothing is recorded
     models_timeout: int = 5  # seconds that GET /v1/models waits for a provider's own list
     default_model: str | None = None  # where the model chooses the provider: for "default", and for no model at all
@@ -189,6 +190,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "rate_limit": _rate,
     "public_vault": _flag,
     "metrics": _one_of(*METRICS),
+    "response_headers": _flag,
     "ledger_days": _days,
     "models_timeout": _patience,
     "default_model": _model,

@@ -74,6 +74,8 @@ class Tally:
         self._add("mitmvault_request_bytes_total", mine, row.bytes_in)
         self._add("mitmvault_response_bytes_total", mine, row.bytes_out)
         self._spread("mitmvault_request_duration_seconds", mine, row.duration_ms / 1000)
+        if row.overhead_ms is not None:
+            self._spread("mitmvault_overhead_seconds", mine, row.overhead_ms / 1000)
         if row.first_byte_ms is not None:
             self._spread("mitmvault_time_to_first_byte_seconds", mine, row.first_byte_ms / 1000)
         self._count_tokens(row, provider, came == "2xx" and row.method == "POST")

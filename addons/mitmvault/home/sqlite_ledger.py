@@ -38,6 +38,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX requests_started ON requests (started);
     """,
     "ALTER TABLE requests ADD COLUMN flow TEXT",
+    "ALTER TABLE requests ADD COLUMN overhead_ms REAL",
 )
 # Mistakes of ours, which would be made again; other errors are the file's or the disk's.
 _OURS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)

@@ -35,6 +35,7 @@ from mitmvault.wire import compat, echo, logs, permits
 from mitmvault.wire.retry import RetryingStream
 
 Commands = Generator[Any, Any, None]
+SWITCHING_PROTOCOLS = 101
 _POLICY = "_mitmvault_body_policy"
 _HOLD = "_mitmvault_hold"
 
@@ -92,29 +93,70 @@ class MendedStream(RetryingStream):
 
     answered_early = False
     head_sent = False
+    _handling = False
 
     def _handle_event(self, event: Any) -> Commands:
-        """Pass commands on, but turn an error page into a JSON answer (3)."""
-        if isinstance(event, RequestProtocolError):
-            event.message = logs.unquoted(event.message)
-        elif isinstance(event, ResponseProtocolError):
-            event.message = echo.mask_text(self.flow.request, event.message)
+        """Pass commands on, but turn an error page into a JSON answer (3). Chunks of an answer take the short way."""
+        outermost, self._handling = not self._handling, True
+        chunk = type(event) is ResponseData
+        if not chunk:
+            self._meet(event, outermost)
         commands = super()._handle_event(event)
         reply = None
         while True:
             try:
                 command = commands.send(reply)
             except StopIteration:
+                if outermost:
+                    self._handling = False
+                    if not chunk:
+                        self._handled()
                 return
-            if isinstance(command, SendHttp) and command.connection is self.context.client:
-                sent = command.event
-                if isinstance(sent, ResponseHeaders) and sent.response.status_code >= 200:
-                    self._begin_answer(sent.response)
-                elif isinstance(sent, ResponseProtocolError) and self._shows_a_page(sent):
-                    yield from self._send(response_of(answer(self._refusal(sent))))
-                    reply = None
-                    continue
+            waits = False
+            if isinstance(command, SendHttp):
+                if command.connection is self.context.client:
+                    sent = command.event
+                    if type(sent) is ResponseData:
+                        if outermost:
+                            self._sends(len(sent.data))
+                    elif isinstance(sent, ResponseHeaders):
+                        if sent.response.status_code >= 200 or sent.response.status_code == SWITCHING_PROTOCOLS:
+                            self._begin_answer(sent.response)
+                    elif isinstance(sent, ResponseProtocolError) and self._shows_a_page(sent):
+                        yield from self._send(response_of(answer(self._refusal(sent))), outermost)
+                        reply = None
+                        continue
+            elif outermost:
+                waits = self._waits(command)
             reply = yield command
+            if waits:
+                self._goes_on()
+
+    def _meet(self, event: Any, outermost: bool) -> None:
+        if outermost:
+            self._arrives(event)
+        if isinstance(event, RequestProtocolError):
+            event.message = logs.unquoted(event.message)
+        elif isinstance(event, ResponseProtocolError):
+            event.message = echo.mask_text(self.flow.request, event.message)
+
+    # For a subclass that watches. What was kept is handled again, inside, when it is released: it is told of once.
+
+    def _arrives(self, event: Any) -> None:
+        """This is about to be handled, and is no chunk of an answer."""
+
+    def _sends(self, size: int) -> None:
+        """So many bytes of an answer's body leave."""
+
+    def _waits(self, command: Any) -> bool:
+        """A hook is about to run, a connection to be asked for, or the like. Shall `_goes_on` tell when it is done?"""
+        return False
+
+    def _goes_on(self) -> None:
+        """It is done."""
+
+    def _handled(self) -> None:
+        """What has arrived is handled."""
 
     def state_wait_for_request_headers(self, event: Any) -> Commands:
         yield from super().state_wait_for_request_headers(event)
@@ -187,13 +229,15 @@ class MendedStream(RetryingStream):
         self.server_state = self.state_done
         self.flow.live = False
 
-    def _send(self, response: http.Response) -> Commands:
+    def _send(self, response: http.Response, outermost: bool = False) -> Commands:
         # The rest of the request is not worth keeping the connection for, and may not even be well framed.
         response.headers["connection"] = "close"
         self._begin_answer(response)
         client, stream_id, content = self.context.client, self.stream_id, response.raw_content
         yield SendHttp(ResponseHeaders(stream_id, response, not content), client)
         if content and self.flow.request.method != "HEAD":
+            if outermost:  # nobody else sees it leave
+                self._sends(len(content))
             yield SendHttp(ResponseData(stream_id, content), client)
         yield SendHttp(ResponseEndOfMessage(stream_id), client)
 
