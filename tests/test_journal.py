@@ -57,5 +57,12 @@ def test_a_refusal(caplog):
     assert told.isprintable() and "a\\x0ab" in told and "403" in told and "key" not in told
 
 
+def test_a_line_stays_short_whatever_the_client_names(caplog):
+    flow = permitted()
+    flow.comment, flow.request.path = "model " + "x" * 100_000, "/" + "y" * 100_000
+    (told,) = line(caplog, flow)
+    assert len(told) < 3000 and told.startswith("model xxx") and "x… · GET /yyy" in told and "y… · 200 · " in told
+
+
 def test_our_own_pages_are_not_told(caplog):
     assert line(caplog, tflow.tflow(resp=True)) == []

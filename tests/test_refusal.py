@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mitmvault.core.refusal import DIALECTS, KINDS, REASONS, WORTH_A_RETRY, Refusal, answer
+from mitmvault.core.refusal import DIALECTS, KINDS, MAX_TEXT, REASONS, WORTH_A_RETRY, Refusal, answer
 
 TEXT = 'Say "this" \u2192 \u20ac\n.'
 
@@ -53,6 +53,12 @@ def test_the_shapes():
 )  # fmt: skip
 def test_statuses(reason, status):
     assert Refusal(reason, "x").status == status
+
+
+def test_a_text_that_quotes_the_client_stays_short():
+    refusal = Refusal("no_provider", "No provider is known for " + "x" * 100_000)
+    assert refusal.text.startswith("No provider is known for xxx") and refusal.text.endswith("x…")
+    assert len(refusal.text) == MAX_TEXT and len(answer(refusal).body) < 2 * MAX_TEXT
 
 
 def test_every_kind_is_named_in_every_dialect_and_used():

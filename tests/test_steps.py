@@ -75,6 +75,8 @@ def test_a_query_is_embedded_as_it_is():
     ("step", "provider", "endpoint", "model"),
     [
         ({"provider": "compat", "query": {"model": "groq/llama"}}, "compat", "chat/completions", "groq/llama"),
+        ({"provider": "compat", "query": {"model": "groq/groq/compound"}}, "compat", "chat/completions",
+         "groq/groq/compound"),
         ({"provider": "compat", "query": {"model": "google/g"}}, "compat", "chat/completions", "google-ai-studio/g"),
         ({"provider": "compat", "endpoint": "v1/chat/completions", "query": {"model": "anthropic/c"}}, "compat",
          "chat/completions", "anthropic/c"),

@@ -98,6 +98,25 @@ def test_through_the_gateway() -> None:
     assert COMPAT.endswith("/compat")
 
 
+@pytest.mark.parametrize("model", ["groq/compound", "mixtral"])
+def test_what_follows_the_providers_name_reaches_it_whole_through_the_gateway_as_well(model: str) -> None:
+    """`GET /v1/models` lists groq/groq/compound, and Groq knows the model as groq/compound."""
+    sent = {}
+    for made in (world({"groq": PROVIDERS["groq"]}), through_gateway()):
+        permit = verdict(CHAT, f"groq/{model}", made=made)
+        assert isinstance(permit, Permit) and permit.model
+        sent[permit.target.mode] = permit.model.sent
+    assert sent == {"direct": model, "compat": f"groq/{model}"}
+
+
+@pytest.mark.parametrize("made", [WORLD, through_gateway()], ids=["direct", "gateway"])
+def test_a_scope_is_held_against_what_follows_the_providers_name(made: Any) -> None:
+    """dave may use small-*, not a model of Groq's that is called groq/small-x."""
+    assert isinstance(verdict(CHAT, "groq/small-x", "dave", made), Permit)
+    refusal = verdict(CHAT, "groq/groq/small-x", "dave", made)
+    assert isinstance(refusal, Refusal) and refusal.reason == "model_not_allowed"
+
+
 @pytest.mark.parametrize(
     ("target", "asked", "user", "reason"),
     [

@@ -10,6 +10,8 @@ from mitmproxy.log import ALERT
 from mitmvault.core.printable import printable
 from mitmvault.wire import permits
 
+MAX_PART = 1000  # characters of what clients name: a model, a path
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,4 +34,5 @@ class Journal:
         begun, ended = flow.request.timestamp_start, (flow.response and flow.response.timestamp_end) or None
         took = f" · {1000 * (ended - begun):.0f} ms" if ended else ""
         what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"
-        logger.log(ALERT, "%s · %s · %s%s", printable(flow.comment), printable(what), printable(outcome), took)
+        parts = (printable(part, MAX_PART) for part in (flow.comment, what, outcome))
+        logger.log(ALERT, "%s · %s · %s%s", *parts, took)

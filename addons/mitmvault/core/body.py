@@ -83,19 +83,20 @@ def read(arrival: Arrival, body: bytes, limit: int) -> Reading | None:
     return None
 
 
-def prefixed(entry: Provider, asked: str, prefix: str | None) -> str:
+def prefixed(entry: Provider, asked: str, prefix: str | None, *, whole: bool = False) -> str:
     """The model id as the gateway wants it. `prefix` is the provider's; a model's own in the vault beats it.
 
-    An id that the vault knows is always prefixed, even if it begins like the prefix (`groq/compound-mini` becomes
-    `groq/groq/compound-mini`); another one is, unless it already begins with the prefix. The `@cf` of Workers AI is a
-    part of the id.
+    An id that is known for the provider's own is always prefixed, even if it begins like the prefix
+    (`groq/compound-mini` becomes `groq/groq/compound-mini`): one that the vault knows, or that the client wrote behind
+    the provider's name (`whole`). Another one is, unless it already begins with the prefix. The `@cf` of Workers AI is
+    a part of the id.
     """
     model = next((model for model in entry.models if model.id == asked), None)
     prefix = (model.gateway_prefix if model else None) or prefix
     complete = any(asked == f"{model.gateway_prefix}/{model.id}" for model in entry.models)
     if not prefix or complete:
         return asked
-    has_it = (model is None or prefix.startswith("@")) and asked.startswith(prefix + "/")
+    has_it = ((model is None and not whole) or prefix.startswith("@")) and asked.startswith(prefix + "/")
     return asked if has_it else f"{prefix}/{asked}"
 
 
@@ -106,4 +107,4 @@ def edit(entry: Provider, reading: Reading | None, prefix: str | None, named: st
     """
     if reading is None or not reading.model:
         raise Refusal("missing_model", "The request body must name the model as a string in the field 'model'.")
-    return ModelEdit(reading.model, prefixed(entry, named or reading.model, prefix))
+    return ModelEdit(reading.model, prefixed(entry, named or reading.model, prefix, whole=bool(named)))

@@ -59,7 +59,7 @@ def permitted(
     asked = named or admission.path_model or (reading.model if reading else None) or _model_in_query(arrival, admission)
     frames = _frames(arrival, admission, asked)
     if (arrival.method not in BODILESS or arrival.websocket) and not (frames and frames.first_names):
-        check_model(admission.user, entry, asked, target.prefix)
+        check_model(admission.user, entry, asked, target.prefix, whole=bool(named))
     model, edited = (ModelEdit(asked, asked) if asked else None), None
     if target.prefixes_model and admission.path_model:
         model = ModelEdit(admission.path_model, bodies.prefixed(entry, admission.path_model, target.prefix))

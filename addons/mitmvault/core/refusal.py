@@ -1,7 +1,8 @@
 """The one way to say no: a reason code, a sentence, and the shape that the client's SDK can show.
 
 Rules: 1. Every refusal has a reason from `REASONS`; the table gives its HTTP status. Codes are stable, texts are not.
-       2. A text says what to do. It never holds a token, a key or a header's value.
+       2. A text says what to do. It never holds a token, a key or a header's value. What it quotes of a request, it
+          quotes up to MAX_TEXT characters in all: clients and logs would get megabytes back.
        3. The body has the shape of the provider the client believes it talks to, so that SDKs show the text.
 """
 
@@ -75,6 +76,8 @@ DIALECTS = ("openai", "anthropic", "google")
 # The only failures that a second try may cure by itself; SDKs obey `x-should-retry` (openai, anthropic, groq SDKs).
 WORTH_A_RETRY = frozenset({"upstream_unreachable", "upstream_failed", "not_ready", "rate_limited"})
 
+MAX_TEXT = 1000
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -83,6 +86,7 @@ class Refusal(Exception):
 
     def __init__(self, reason: str, text: str, dialect: str = "openai", headers: Headers = ()) -> None:
         text = text.encode("utf-8", "backslashreplace").decode()  # it may quote raw bytes of a path
+        text = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
         super().__init__(f"{reason}: {text}")
         self.status, self.kind = REASONS[reason]
         self.reason = reason

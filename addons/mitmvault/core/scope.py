@@ -14,18 +14,20 @@ def check_provider(user: User, known: Known) -> None:
         raise Refusal("provider_not_allowed", f"Your token does not allow the provider {known.name}.")
 
 
-def check_model(user: User, entry: Provider, asked: str | None, prefix: str | None = None) -> None:
+def check_model(
+    user: User, entry: Provider, asked: str | None, prefix: str | None = None, *, whole: bool = False
+) -> None:
     """Raises Refusal when the user may not use this model, or is limited to some and names none.
 
     An id that carries the gateway prefix already (`prefix`, or the vault's) is checked without it, unless the vault
-    knows it as it stands.
+    knows it as it stands, or it is the provider's own id for certain (`whole`).
     """
     if user.models is None:
         return
     if asked is None:
         raise Refusal("model_not_allowed", "Your token is limited to some models, and this request names none.")
     spellings = {asked}
-    if asked not in {model.id for model in entry.models}:
+    if not whole and asked not in {model.id for model in entry.models}:
         spellings |= {asked.removeprefix(f"{known}/") for known in (entry.gateway_model_prefix, prefix) if known}
     if not any(user.may_use_model(spelling) for spelling in spellings):
         raise Refusal("model_not_allowed", f"Your token does not allow the model {asked}.")
