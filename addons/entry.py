@@ -14,6 +14,7 @@ from mitmvault.addons.metrics import Metrics
 from mitmvault.addons.observer import Observer
 from mitmvault.addons.posture import Posture
 from mitmvault.addons.presence import Presence
+from mitmvault.addons.rewrite import Rewrite
 from mitmvault.addons.switchboard import Switchboard
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.addons.vault_api import VaultApi
@@ -38,6 +39,7 @@ addons = [
     Journal(),  # one line about it
     _bookkeeper,  # one row of the ledger
     Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
+    Rewrite(_observer),  # for people who look at a flow
     Switchboard(),  # everything is ready, requests may leave
     _control,  # the owner's questions
     Presence(_keeper, _control),  # and say so

@@ -18,6 +18,7 @@ from wsproto import events
 from tests.proxy import TIMEOUT
 
 PAGES = ("/flows", "/flows.json", "/events", "/commands", "/options", "/state", "/flows/dump")
+VIEWS = ("Auto", "Rewrite")
 FORMATS = ("curl", "httpie", "raw", "raw_request", "raw_response")
 NEWEST = 6  # flows whose content is read in every round; at the end it is read of all
 
@@ -70,6 +71,15 @@ class Mitmweb:
         assert answer.status == 200, answer.read()
         connection.close()
 
+    def view(self, flow_id: str, name: str, part: str = "request") -> str:
+        """The text that a content view shows of a flow."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)  # the other one is the poll's
+        connection.request("GET", f"/flows/{flow_id}/{part}/content/{name}.json", headers=self._headers())
+        shown = json.loads(connection.getresponse().read())
+        connection.close()
+        lines = shown.get("lines")  # 11.0.2; 12.x has one text
+        return shown["text"] if lines is None else "\n".join("".join(text for _, text in line) for line in lines)
+
     def heard(self, words: bytes) -> int:
         """In how many messages of the WebSocket these words were, so far."""
         return sum(words in frame for frame in list(self.frames))
@@ -106,7 +116,8 @@ class Mitmweb:
         for part in ("request", "response"):
             if flow.get(part, {}).get("contentLength"):
                 self._get(f"/flows/{flow['id']}/{part}/content.data")
-                self._get(f"/flows/{flow['id']}/{part}/content/Auto.json")
+                for view in VIEWS:
+                    self._get(f"/flows/{flow['id']}/{part}/content/{view}.json")
         if "websocket" in flow:
             self._get(f"/flows/{flow['id']}/messages/content/Auto.json")
 

@@ -31,6 +31,7 @@ def test_a_permit_step_by_step() -> None:
         "target",
         "request",
         "model",
+        "prefix",
         "key",
         "gateway",
         "removed",
@@ -40,6 +41,7 @@ def test_a_permit_step_by_step() -> None:
     assert steps["target"].startswith("mode compat: ") and "serves chat completions" in steps["target"]
     assert steps["request"] == "POST https://gateway.ai.cloudflare.com/v1/acct/main/compat/chat/completions?a=1"
     assert steps["model"] == "m → groq/m"
+    assert steps["prefix"] == "groq/ in front, as gatewayModelPrefix in the vault says"
     assert steps["key"] == "authorization: Bearer [groq #1 …0001], one of 2 that take turns"
     assert steps["removed"] == "authorization, cookie, credentials in the query, x-host-final"
     assert found.facts["keys"] == ["#1 …0001", "#3 …0003"] and found.facts["model"] == {"asked": "m", "sent": "groq/m"}

@@ -46,7 +46,7 @@ def test_an_error(caplog):
     flow = permitted(err=True)
     flow.error.msg = "gone\r\nforged"
     (told,) = line(caplog, flow, "error")
-    assert "gone\\x0d\\x0aforged" in told and flow.marked == ":warning:"
+    assert "gone\\x0d\\x0aforged" in told and flow.marked == ":x:"
 
 
 def test_a_refusal(caplog):

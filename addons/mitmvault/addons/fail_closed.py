@@ -15,6 +15,7 @@ from typing import Any
 from mitmproxy import http
 
 from mitmvault.addons.arrivals import hide, session_note
+from mitmvault.core import story
 from mitmvault.core.refusal import Refusal, answer
 from mitmvault.wire import permits
 from mitmvault.wire.stream import response_of
@@ -31,7 +32,7 @@ def refuse(flow: http.HTTPFlow, refusal: Refusal) -> None:
     flow.metadata["mitmvault_refusal"] = refusal.reason
     flow.metadata["mitmvault_refusal_text"] = refusal.text
     flow.comment = f"refused · {refusal.reason} · {refusal.text}{session_note(flow)}"
-    flow.marked = ":no_entry:"
+    flow.marked = story.MARKS["refused"]
 
 
 def fail_closed(hook: Callable[..., Any]) -> Callable[..., Any]:

@@ -23,7 +23,7 @@ from mitmvault.addons.arrivals import (
 from mitmvault.addons.attempts import Plan
 from mitmvault.addons.cloud_tokens import CloudTokens
 from mitmvault.addons.fail_closed import fail_closed, refuse
-from mitmvault.addons.grants import grant
+from mitmvault.addons.grants import grant, keep_shown
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
 from mitmvault.addons.rate_limits import RateLimits
@@ -77,6 +77,7 @@ class Gate:
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         original = arrival_of(flow, self.tunnels.has(flow.client_conn), None)
         hide(flow.request)
+        keep_shown(flow.request)
         permits.detach(flow.request)
         if flow.error:  # not valid HTTP; mitmproxy answers, and would quote it
             flow.error.msg = "The request is not valid HTTP."

@@ -1,10 +1,13 @@
 """A permit put into effect: the flow is edited as it says, and may leave. (DESIGN section 4.6)
 
 Rules: 1. The flow shows a placeholder where a key will be; the wire ring writes the key into a copy.
-       2. The permit goes onto the request object, and its destination may be dialled from now on.
+       2. What was shown of the client's request before is kept, for people (addons/rewrite.py): its head, redacted.
+       3. The permit goes onto the request object, and its destination may be dialled from now on.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from mitmproxy import http
 
@@ -13,6 +16,31 @@ from mitmvault.core.arrival import Arrival
 from mitmvault.core.credentials import stripped_headers
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import dial, permits
+
+_BEFORE = "_mitmvault_before"
+
+
+@dataclass(frozen=True)
+class Before:
+    """The head of a request as it was shown before it was edited."""
+
+    path: str
+    fields: tuple[tuple[bytes, bytes], ...]
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers as texts, in the client's order."""
+        return tuple(http.Headers(self.fields).items(multi=True))
+
+
+def shown_before(request: http.Request) -> Before | None:
+    """What was shown of a request before it was edited; None if it was not, or not in this process."""
+    return request.__dict__.get(_BEFORE)
+
+
+def keep_shown(request: http.Request) -> None:
+    """Keep what is shown of a request now, as it came."""
+    request.__dict__[_BEFORE] = Before(request.path, request.headers.fields)
 
 
 def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:

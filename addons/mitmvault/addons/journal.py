@@ -1,14 +1,22 @@
-"""One line for every request, in words: who, where to, which model, which key, what came of it."""
+"""One line for every request, in words: who, where to, which model, which key, what came of it. (core/story.py)
+
+The line is the flow's comment and stands in the log; the flow's mark tells the outcome at a glance.
+"""
 
 from __future__ import annotations
 
 import logging
 
-from mitmproxy import http
+from mitmproxy import ctx, http
+from mitmproxy.hooks import UpdateHook
 from mitmproxy.log import ALERT
 
+from mitmvault.addons.attempts import ATTEMPTS
+from mitmvault.addons.bookkeeper import USAGE
+from mitmvault.core import story
 from mitmvault.core.printable import printable
-from mitmvault.wire import permits
+from mitmvault.core.record import counted
+from mitmvault.wire import meter, permits
 
 MAX_PART = 1000  # characters of what clients name: a model, a path
 
@@ -25,12 +33,29 @@ class Journal:
     def error(self, flow: http.HTTPFlow) -> None:
         self._write(flow, flow.error.msg if flow.error else "error")
 
+    def _finish(self, flow: http.HTTPFlow) -> None:
+        """The end of the line, and the mark; views that have drawn the flow already are told."""
+        told = flow.metadata
+        found = counted(told.get(USAGE))
+        flow.comment += story.counts(found["tokens_in"], found["tokens_out"], found["tokens_source"], found["cost"])
+        held, response = bool(told.get("mitmvault_held")), flow.response
+        came = story.outcome(
+            response.status_code if response and not flow.error else None,
+            permitted=True,
+            held=held,
+            aborted=meter.of(flow.request).aborted,
+            attempts=len(told.get(ATTEMPTS, ())),
+        )
+        flow.marked = story.MARKS[came]
+        if hasattr(ctx, "master"):  # there is none in tests of this addon alone
+            ctx.master.addons.trigger(UpdateHook([flow]))
+
     def _write(self, flow: http.HTTPFlow, outcome: str) -> None:
         permit = permits.of(flow.request)
         if permit is None and "mitmvault_refusal" not in flow.metadata:
             return  # our own pages: health checks would fill the log
         if permit:
-            flow.marked = ":white_check_mark:" if outcome.startswith("2") or outcome == "101" else ":warning:"
+            self._finish(flow)
         begun, ended = flow.request.timestamp_start, (flow.response and flow.response.timestamp_end) or None
         took = f" · {1000 * (ended - begun):.0f} ms" if ended else ""
         what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 from mitmproxy import http
 
 from mitmvault import __version__
 from mitmvault.addons.attempts import ATTEMPTS
-from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.bookkeeper import Bookkeeper, row
 from mitmvault.addons.gate import arrival_of_pending
 from mitmvault.addons.keeper import Keeper
 from mitmvault.core import explain, outcome, record
@@ -85,6 +86,12 @@ class Observer:
         (id,) = found
         other = under_way.get(id)
         return {"flow": id} | (outcome.whole(self._decision(other), None) if other else self._decisions[id])
+
+    def steps(self, flow: http.HTTPFlow) -> Iterator[tuple[str, str]]:
+        """The decision about a flow and what came of it so far, as (name, text)."""
+        yield from self._decision(flow).steps
+        attempts = flow.metadata.get(ATTEMPTS, [])
+        yield from outcome.steps(row(flow, self.bookkeeper.way(flow), time.time()), attempts)
 
     def _under_way(self, now: float) -> list[dict[str, Any]]:
         found = []

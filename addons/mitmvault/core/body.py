@@ -100,6 +100,13 @@ def prefixed(entry: Provider, asked: str, prefix: str | None, *, whole: bool = F
     return asked if has_it else f"{prefix}/{asked}"
 
 
+def prefix_from(entry: Provider, asked: str, prefix: str | None) -> str:
+    """Who says which prefix a model gets, in words."""
+    if any(model.id == asked and model.gateway_prefix for model in entry.models):
+        return f"gatewayPrefix of the model {asked} in the vault"
+    return "gatewayModelPrefix in the vault" if prefix == entry.gateway_model_prefix else "the catalogue"
+
+
 def edit(entry: Provider, reading: Reading | None, prefix: str | None, named: str | None = None) -> ModelEdit:
     """The model edit that the gateway needs. Raises Refusal when the body names no model.
 

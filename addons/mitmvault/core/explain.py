@@ -127,6 +127,8 @@ def _permitted(arrival: Arrival, permit: Permit, removed: list[str]) -> Iterator
     if permit.model:
         changed = permit.model.sent != permit.model.asked
         yield "model", f"{permit.model.asked} → {permit.model.sent}" if changed else f"{permit.model.asked}, unchanged"
+        if permit.model.why:
+            yield "prefix", permit.model.why
     more = f", one of {len(permit.keys)} that take turns" if len(permit.keys) > 1 else ""
     for credential in permit.credentials():
         gateway = credential.secret is target.gateway_token

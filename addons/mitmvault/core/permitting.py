@@ -68,6 +68,9 @@ def permitted(
         model = bodies.edit(entry, reading, target.prefix, named)
     elif named and reading and reading.model:
         model = ModelEdit(reading.model, named)
+    if target.prefixes_model and model and model.sent != (plain_id := named or model.asked):
+        prefix, source = model.sent.removesuffix(plain_id), bodies.prefix_from(entry, plain_id, target.prefix)
+        model = replace(model, why=f"{prefix} in front, as {source} says")
     changed = reading and model and (reading.shortened or reading.given or model.sent != model.asked)
     if reading and model and changed and not admission.path_model:
         edited = reading.written(model.sent)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from mitmvault.core import story
 from mitmvault.core.printable import printable
 from mitmvault.core.refusal import REASONS
 from mitmvault.core.verdict import Permit
@@ -49,6 +50,17 @@ class Record(NamedTuple):
     tokens_reasoning: int | None = None
     tokens_source: str | None = None  # who counted them
     cost: float | None = None  # US dollars
+
+    @property
+    def story(self) -> str:
+        """The request in one line for people. (core/story.py)"""
+        if self.provider is None:
+            return f"{self.user or 'nobody'} · refused" + (f" · {self.reason}" if self.reason else "")
+        key, model = self.key or "of the gateway", (self.model_asked, self.model_sent)
+        line = story.begun(self.user, self.provider, self.mode, *model, key, ", " in key)
+        line += f" · {self.attempts} attempts" if self.attempts > 1 else ""
+        return line + story.counts(self.tokens_in, self.tokens_out, self.tokens_source, self.cost)
+
     flow: str | None = None  # the id that mitmproxy has given it; a replay has that of its first life
     overhead_ms: float | None = None  # mitmvault's own share of the time, until the answer's head left
 

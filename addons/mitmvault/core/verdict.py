@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mitmvault.core import story
 from mitmvault.core.frames import Frames
 from mitmvault.core.key_form import AWS, GOOGLE, SCHEMES, TEXT
 from mitmvault.core.refusal import Refusal
@@ -99,6 +100,7 @@ class ModelEdit:
 
     asked: str
     sent: str
+    why: str = field(default="", compare=False)  # where a prefix comes from
 
 
 @dataclass(frozen=True)
@@ -190,11 +192,6 @@ class Permit:
 
     @property
     def story(self) -> str:
-        """One line for people: `alice → groq via gateway · model a → groq/a · key #2 …a1f3`."""
-        via = "" if self.target.mode == "direct" else f" via {self.target.mode} gateway"
-        parts = [f"{self.user} → {self.provider}{via}"]
-        if self.model:
-            edit = self.model
-            parts.append(f"model {edit.asked}" + (f" → {edit.sent}" if edit.sent != edit.asked else ""))
-        parts.append(f"key{'s' if self.slots else ''} {self.key_label}")
-        return " · ".join(parts)
+        """One line for people. (core/story.py)"""
+        asked, sent = (self.model.asked, self.model.sent) if self.model else (None, None)
+        return story.begun(self.user, self.provider, self.target.mode, asked, sent, self.key_label, bool(self.slots))

@@ -1,0 +1,102 @@
+"""What people see of a request in mitmweb: the story line, the mark, the view "Rewrite"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from mitmproxy.utils.emoji import emoji
+
+from mitmvault.core.secret import Secret
+from mitmvault.core.story import MARKS
+from mitmvault.home import store
+from mitmvault.home.layout import Home
+from tests.client import CHAT, send
+from tests.leaks import canary, leaks
+from tests.mitmweb import Mitmweb
+from tests.provider import FakeProvider
+from tests.proxy import key
+from tests.serving import Serving, free_port
+
+pytestmark = pytest.mark.e2e
+
+TOKEN, KEY, GATEWAY, PASSWORD = canary("mv-"), canary("gsk_"), canary("cf-aig-"), canary("pw-")
+AT_GROQ, AT_OPENAI = "/groq/openai/v1/chat/completions", "/openai/v1/chat/completions"
+
+
+@dataclass
+class Scene:
+    proxy: Any
+    web: Mitmweb
+    provider: FakeProvider
+
+    def shown(self, target: str, body: Any = CHAT, part: str = "request", **headers: str) -> tuple[dict[str, Any], str]:
+        """Send a request; what mitmweb then has of it, and the text of its view."""
+        send(self.proxy, target, body, headers={"Authorization": f"Bearer {TOKEN}"} | headers)
+        self.web.look()
+        flow = self.web.flows[-1]
+        return flow, self.web.view(flow["id"], "Rewrite", part)
+
+
+@pytest.fixture(scope="module")
+def scene(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    home = Home(tmp_path_factory.mktemp("inspection") / "home")
+    home.path.mkdir(mode=0o700)
+    url = provider_of_module.url
+    vault = {
+        # The planted mistake: a prefix that the gateway does not know.
+        "groq": {"gatewayEndpoint": f"{url}/v1/acct/main/compat", "gatewayModelPrefix": "gorq", "keys": [key(KEY)]},
+        "openai": {"endpoint": f"{url}/v1", "keys": [key(KEY)]},
+    }
+    store.save_vault_document(home, {"providers": vault}, Secret(PASSWORD))
+    store.save_users_document(home, {"alice": {"key": TOKEN}})
+    environ = {"AI_JSON_CRYPTOKEN": PASSWORD, "CLOUDFLARE_AIG_TOKEN": GATEWAY}
+    with Serving(home.path, "--web", f"--web-port={free_port()}", environ=environ) as proxy:
+        with Mitmweb(proxy.ready().fact("mitmweb")) as web:
+            yield Scene(proxy, web, provider_of_module)
+
+
+def step(text: str, name: str) -> str:
+    """What the view says about one thing."""
+    (line,) = [line for line in text.splitlines() if line.startswith(f"{name:<9} ")]
+    return line.removeprefix(name).strip()
+
+
+def test_a_wrong_prefix_is_found_where_people_look(scene: Scene) -> None:
+    flow, text = scene.shown(AT_GROQ, CHAT | {"model": "llama-3.3"})
+    assert flow["comment"].startswith("alice → groq via compat gateway · model llama-3.3 → gorq/llama-3.3 · key #1 …")
+    assert step(text, "prefix") == "gorq/ in front, as gatewayModelPrefix in the vault says"
+    (row,) = [line for line in text.splitlines() if '"model"' in line]
+    assert row.split() == ["~", "…", '"model":', '"llama-3.3"', "…", "│", "…", '"model":', '"gorq/llama-3.3"', "…"]
+
+
+def test_before_and_after(scene: Scene) -> None:
+    flow, text = scene.shown(AT_GROQ, **{"X-Odd": "1", "Cookie": "a=b"})
+    assert flow["marked"] == emoji[MARKS["answered"]]
+    rows = [line for line in text.splitlines() if "│" in line or line.startswith("- ")]
+    first = next(row for row in rows if AT_GROQ in row)
+    assert first.startswith(f"~ POST {AT_GROQ}") and "│ POST /v1/acct/main/compat/chat/completions" in first
+    assert "- Cookie: [removed]" in rows
+    assert any(row.startswith("~ Authorization: [user token]") and "Bearer [groq #1 …" in row for row in rows)
+    assert any(row.startswith("+") and "cf-aig-authorization: Bearer [gateway …" in row for row in rows)
+    assert any(row.startswith("  X-Odd: 1") and row.endswith("│ X-Odd: 1") for row in rows)
+    assert step(text, "user") == "alice" and step(text, "provider") == "groq, by path prefix /groq/"
+    assert step(text, "target").startswith("mode compat: ") and "answer's head" in step(text, "timings")
+    arrived = dict(scene.provider.arrivals[-1].headers)
+    assert "Cookie" not in arrived and arrived["X-Odd"] == "1"
+    assert leaks({"token": TOKEN, "key": KEY, "gateway": GATEWAY}, text.encode()) == []
+
+
+def test_a_refusal_says_why(scene: Scene) -> None:
+    flow, text = scene.shown("/nobody/v1/chat/completions", part="response")  # its body was not read
+    assert flow["marked"] == emoji[MARKS["refused"]] and flow["comment"].startswith("refused · no_provider · ")
+    assert step(text, "refused") == "400 no_provider" and "AFTER" not in text and "[user token]" in text
+
+
+def test_an_error_of_the_provider_has_a_mark_of_its_own(scene: Scene) -> None:
+    scene.provider.next(status=429, body=b"{}")
+    flow, text = scene.shown(AT_OPENAI)
+    assert flow["response"]["status_code"] == 429
+    assert flow["marked"] == emoji[MARKS["failed"]] and "429 to the client" in step(text, "ended")
