@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 import pytest
+from mitmproxy.utils.emoji import emoji
 
 from mitmvault.addons.posture import KEPT
 from mitmvault.cli.main import cli
 from mitmvault.core import catalogue, environment, settings, vault_api
 from mitmvault.core.refusal import REASONS
+from mitmvault.core.story import MARKS
 from mitmvault.local.pages import PAGES as ROUTES
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +72,11 @@ def test_reasons() -> None:
 def test_every_reason_is_used() -> None:
     source = "".join(path.read_text() for path in PACKAGE.rglob("*.py") if path.name != "refusal.py")
     assert [reason for reason in REASONS if f'"{reason}"' not in source] == []
+
+
+def test_marks() -> None:
+    documented = re.findall(r"^\| (\S+) \| ", text("docs/inspection.md"), re.M)
+    assert documented[1:] == [emoji[mark] for mark in MARKS.values()]
 
 
 def test_settings() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from mitmvault.core.secret import Secret
 from mitmvault.core.story import MARKS
 from mitmvault.home import store
 from mitmvault.home.layout import Home
+from tests.browser import is_picture, needs_chromium, pages
 from tests.client import CHAT, send
 from tests.leaks import canary, leaks
 from tests.mitmweb import Mitmweb
@@ -100,3 +102,21 @@ def test_an_error_of_the_provider_has_a_mark_of_its_own(scene: Scene) -> None:
     flow, text = scene.shown(AT_OPENAI)
     assert flow["response"]["status_code"] == 429
     assert flow["marked"] == emoji[MARKS["failed"]] and "429 to the client" in step(text, "ended")
+
+
+@needs_chromium
+def test_a_person_reads_it_in_mitmweb(scene: Scene, tmp_path: Path) -> None:
+    _, text = scene.shown(AT_GROQ, CHAT | {"model": "llama-3.3"})
+    with pages() as page:
+        page.goto(scene.proxy.fact("mitmweb"))
+        page.locator("td.col-path").last.click()
+        page.get_by_text("View: auto").click()
+        page.get_by_text("rewrite", exact=True).click()
+        shown = page.get_by_text("gorq/ in front, as gatewayModelPrefix in the vault says")
+        shown.wait_for()
+        picture = tmp_path / "rewrite.png"
+        page.screenshot(path=picture)
+        body = page.locator("body").inner_text()
+    assert is_picture(picture, 1600)
+    assert [line for line in text.splitlines() if line.strip() and line.strip() not in body.replace("\xa0", " ")] == []
+    assert "BEFORE  as the client sent it" in body.replace("\xa0", " ")

@@ -91,7 +91,7 @@ class Observer:
         """The decision about a flow and what came of it so far, as (name, text)."""
         yield from self._decision(flow).steps
         attempts = flow.metadata.get(ATTEMPTS, [])
-        yield from outcome.steps(row(flow, self.bookkeeper.way(flow), time.time()), attempts)
+        yield from outcome.steps(row(flow, self.bookkeeper.way(flow), _ended(flow) or time.time()), attempts)
 
     def _under_way(self, now: float) -> list[dict[str, Any]]:
         found = []
@@ -126,6 +126,13 @@ class Observer:
             text = str(told.get("mitmvault_refusal_text", ""))
             return explain.of_refusal(way, flow.request.method, flow.request.path, reason, text)
         return Explanation((("way in", explain.WAYS[way]),))
+
+
+def _ended(flow: http.HTTPFlow) -> float | None:
+    """When it ended, in seconds since 1970; None while it is under way."""
+    if flow.error:
+        return flow.error.timestamp
+    return flow.response.timestamp_end if flow.response else None
 
 
 def _user(flow: http.HTTPFlow) -> str | None:

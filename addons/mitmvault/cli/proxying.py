@@ -69,7 +69,8 @@ def _master(web_port: int | None) -> tuple[Any, dict[str, Any]]:
         return DumpMaster(options.Options(), with_dumper=False), {}
     from mitmproxy.tools.web.master import WebMaster
 
-    values = {"web_host": "127.0.0.1", "web_port": web_port, "web_open_browser": False}
+    columns = ["icon", "method", "path", "comment", "status", "size", "time"]  # the comment is the story
+    values = {"web_host": "127.0.0.1", "web_port": web_port, "web_open_browser": False, "web_columns": columns}
     return WebMaster(options.Options()), values
 
 

@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from mitmvault.core.printable import printable
 
-COLUMN = 58  # characters
+COLUMN = 46  # characters: two fit into half a window of mitmweb
 LONGEST = 400  # characters of a value that are shown
 NAMES = 9  # characters for the name of a step
 
