@@ -6,6 +6,7 @@ mitmproxy watches this file and loads it again when it changes; everything else 
 from mitmvault.addons.answers import Answers
 from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.control import Control
+from mitmvault.addons.counting import Counter
 from mitmvault.addons.embedded import Embedded
 from mitmvault.addons.gate import Gate
 from mitmvault.addons.journal import Journal
@@ -35,6 +36,7 @@ addons = [
     _tunnels,  # CONNECT and TLS: decrypt providers, tunnel or refuse the rest
     _gate,  # authenticate, route, redact, permit
     Answers(),  # stream the answer
+    Counter(),  # its tokens, from a copy
     WebSockets(),  # messages within the user's scope
     Journal(),  # one line about it
     _bookkeeper,  # one row of the ledger

@@ -88,7 +88,7 @@ def cut_after(name, mark):
 def test_anthropics_input_is_known_from_the_beginning():
     found = cut_after("anthropic-stream-cached", b'usage\\":{"')
     assert (found.usage.input, found.usage.cached_read, found.usage.source) == (18153, 18000, STATED)
-    assert (found.text, found.length) == ("Hello ?usage?:{", 17)
+    assert (found.text, found.said) == ('Hello "usage":{', 4)
 
 
 def test_geminis_numbers_grow():
@@ -101,13 +101,13 @@ def test_geminis_numbers_grow():
 
 def test_openai_states_nothing_before_the_end():
     found = cut_after("openai-chat-stream", b'"finish_reason":"stop"')
-    assert found.usage == Usage() and found.text == "Hello ?usage?: {?prompt_tokens?:7} 世界"
+    assert found.usage == Usage() and found.text == 'Hello "usage": {"prompt_tokens":7} 世界'
 
 
 def test_responses_say_their_text_twice_and_are_heard_once():
     found = cut_after("openai-responses-stream", b"response.output_text.done")
     whole = cut_after("openai-responses-stream", b'"sequence_number":7,')
-    assert found.usage.source == UNKNOWN and found.text == whole.text == "Hi {?usage?:{}}"
+    assert found.usage.source == UNKNOWN and found.text == whole.text == 'Hi {"usage":{}}'
 
 
 def test_a_bedrock_stream_cut_off():

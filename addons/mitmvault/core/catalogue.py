@@ -116,7 +116,7 @@ class Spec:
     chat_base: str | None = None  # base path of the OpenAI-compatible door, where it is not base_path
     auth: tuple[Auth, ...] = (Auth("bearer"),)
     errors: tuple[Dialect, ...] = (Dialect("openai"),)
-    usage: tuple[UsageAt, ...] = (UsageAt("openai"),)
+    usage: tuple[UsageAt, ...] = (UsageAt("anthropic", "/messages"), UsageAt("openai"))
     prices: str = ""  # its name in the price list of the package genai-prices; "": not there
     model_in_path: tuple[str, ...] = ()  # e.g. /models/{model}: with what follows the model (see core.path_model)
     model_in_frame: tuple[InFrame, ...] = ()  # and in the messages of one

@@ -24,7 +24,7 @@ from mitmvault.core.scope import check_model, check_provider
 from mitmvault.core.target import choose
 from mitmvault.core.users import User
 from mitmvault.core.vault import Key
-from mitmvault.core.verdict import Admission, ModelEdit, Permit, Target
+from mitmvault.core.verdict import Admission, Counting, ModelEdit, Permit, Target
 from mitmvault.core.world import Known, World
 
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
@@ -90,6 +90,7 @@ def permitted(
         # A signature covers the whole body, and AWS takes it in one piece.
         dropped=frozenset({"transfer-encoding"}) if target.signing else frozenset(),
         frames=frames,
+        counting=_counting(admission, model),
     )
     if not target.wraps_body:
         return found
@@ -129,6 +130,14 @@ def _headers(
     if reading and reading.sniffed:
         headers.append(bodies.JSON_TYPE)
     return tuple(headers)
+
+
+def _counting(admission: Admission, model: ModelEdit | None) -> Counting:
+    """How the answer is counted. At Cloudflare's REST API, the path alone tells whose form it has."""
+    spec, path = admission.known.spec, admission.target.native_path
+    shape = "anthropic" if admission.target.mode == "rest" and path.endswith("/messages") else spec.usage_for(path)
+    names = (model.sent, model.sent.partition("/")[2], model.asked) if model else ()
+    return Counting(shape, spec.prices, tuple(dict.fromkeys(name for name in names if name)))
 
 
 def _keys(world: World, arrival: Arrival, known: Known) -> tuple[Key, ...]:

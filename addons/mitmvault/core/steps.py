@@ -197,7 +197,7 @@ def _element(permit: Permit, found: Found) -> Step:
         query = permit.body or wanted.query
         carried = (universal.JSON_TYPE,)
         step = Step(permit.provider, COMPAT[1:], CHAT[1:], carried, permit.keys, permit.key_header,
-                    permit.key_template, query)  # fmt: skip
+                    permit.key_template, query, counting=permit.counting)  # fmt: skip
     headers = dict(step.headers) | {name: value for name, value in wanted.headers if name != step.key_header}
     return replace(step, headers=tuple(headers.items()), config=wanted.config, most=1)
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from mitmvault.core import aws_events, coding, sse
+from mitmvault.core import aws_events, coding, estimate, sse
 from mitmvault.core.json_scan import Scanner
-from mitmvault.core.usage import Shape, Tally, Usage
+from mitmvault.core.usage import Count, Shape, Tally
 
 EVENT_LIMIT = 8 * 2**20  # bytes of one event: the last one of OpenAI's Responses repeats the whole answer
 TEXT_LIMIT = 64 * 1024  # bytes of text kept for an estimate; of more, the length is known
@@ -24,17 +23,6 @@ _SAID = re.compile(
     rb'"(delta|content|text|reasoning|reasoning_content|thinking|arguments|partial_json|response)"\s*:\s*'
     rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
 )
-
-
-@dataclass(frozen=True)
-class Count:
-    """What is known about an answer. `text` is what came of it where its end states nothing; of `length` bytes."""
-
-    usage: Usage
-    model: str | None = None
-    cost: float | None = None  # in US dollars, as the provider states it
-    text: str = ""
-    length: int = 0
 
 
 class TokenMeter:
@@ -61,15 +49,16 @@ class TokenMeter:
 
     def count(self) -> Count:
         """What has been stated up to now, at the end of the answer or where it was cut off. Does not raise."""
-        text, length = "", 0
+        text, length = b"", 0
         try:
             if self._reader:
                 self._reader.end()
                 if not self._tally.ended:
                     text, length = self._reader.said()
         except Exception:
-            text, length = "", 0
-        return Count(self._tally.usage, self._tally.model, self._tally.cost, text, length)
+            text, length = b"", 0
+        said = estimate.tokens(text, length)
+        return Count(self._tally.usage, self._tally.model, self._tally.cost, estimate.unescaped(text), said)
 
 
 class _Json:
@@ -87,8 +76,8 @@ class _Json:
         for path, raw in self._newest.items():
             self._tally.add(path, raw)
 
-    def said(self) -> tuple[str, int]:
-        return "", 0
+    def said(self) -> tuple[bytes, int]:
+        return b"", 0
 
 
 class _Events:
@@ -127,9 +116,10 @@ class _Events:
         self._read(self._newest)
         self._newest = b""
 
-    def said(self) -> tuple[str, int]:
+    def said(self) -> tuple[bytes, int]:
+        """The text in JSON, or its beginning, and the length of all of it in bytes there."""
         delta = self._lengths[True] > 0
-        return _unescaped(bytes(self._texts[delta])), self._lengths[delta]
+        return bytes(self._texts[delta]), self._lengths[delta]
 
     def _read(self, document: bytes) -> None:
         for path, raw in Scanner(self._shape.wanted).feed(document):
@@ -203,9 +193,3 @@ _READERS: tuple[tuple[str, type[_Json] | type[_Sse] | type[_Lines] | type[_Frame
     ("ndjson", _Lines),
     ("json", _Json),
 )
-
-
-def _unescaped(text: bytes) -> str:
-    """The text of JSON strings put together; escapes are undone roughly, as it is for an estimate."""
-    plain = re.sub(rb"\\u[0-9a-fA-F]{4}|\\n|\\.", lambda match: b"\n" if match[0] == b"\\n" else b"?", text)
-    return plain.decode("utf-8", "replace")

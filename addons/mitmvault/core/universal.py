@@ -53,7 +53,7 @@ def wrapping(permit: Permit, arrival: Arrival, plain: bytes | None, limit: int) 
         raise Refusal("gateway_mode", text)
     most = max(1, min(MOST, limit // len(plain)))
     step = Step(permit.provider, target.slug, target.endpoint, carried(arrival), permit.keys, permit.key_header,
-                permit.key_template, plain, most=most)  # fmt: skip
+                permit.key_template, plain, most=most, counting=permit.counting)  # fmt: skip
     return of_steps(permit, (step,))
 
 
@@ -103,7 +103,7 @@ def _write(body: bytearray, step: Step, key: Key) -> Slot:
     if step.config is not None:
         body += b',"config":' + step.config
     body += b',"query":' + step.query + b"}"
-    return Slot(start, end, credential)
+    return Slot(start, end, credential, step)
 
 
 def _json(text: str) -> bytes:

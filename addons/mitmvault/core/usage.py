@@ -41,6 +41,18 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Count:
+    """What is known about an answer. Where its end states nothing: the text that came, or its beginning, and how many
+    tokens all of it has, roughly."""
+
+    usage: Usage
+    model: str | None = None
+    cost: float | None = None  # in US dollars, as the provider states it
+    text: str = ""
+    said: int = 0
+
+
+@dataclass(frozen=True)
 class Shape:
     """Where a document or event holds the object about usage, and what its members are called there."""
 

@@ -104,6 +104,15 @@ class ModelEdit:
 
 
 @dataclass(frozen=True)
+class Counting:
+    """How an answer's tokens are counted and priced."""
+
+    shape: str = "openai"  # of core.usage.SHAPES
+    prices: str = ""  # the provider's name in the price list; "": not there
+    models: tuple[str, ...] = ()  # what the model may be called there, beside what the answer calls it
+
+
+@dataclass(frozen=True)
 class Credential:
     """One header that the wire layer fills in. The flow shows `shown`; the value is in `secret`."""
 
@@ -132,6 +141,7 @@ class Slot:
     start: int
     end: int
     credential: Credential
+    step: Step
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,7 @@ class Step:
     query: bytes  # a JSON object
     config: bytes | None = None  # another
     most: int = 1  # as many keys are tried
+    counting: Counting = Counting()
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,7 @@ class Permit:
     step: int | None = None  # which of a client's own steps this is, from 0
     others: tuple[Permit, ...] = ()  # its further steps, for when this one fails
     frames: Frames | None = None  # what messages of a WebSocket may say, for a user who is limited to some models
+    counting: Counting = Counting()
 
     def credentials(self) -> tuple[Credential, ...]:
         """What the wire layer writes into the head: the provider key, and the gateway's token."""
@@ -182,6 +194,16 @@ class Permit:
         if token := self.target.gateway_token:
             found.append(Credential(self.target.token_header, "Bearer {}", token, f"gateway {token.fingerprint}"))
         return tuple(found)
+
+    def answered(self, step: str) -> Step | None:
+        """Which of the steps answered, as the gateway says it (`cf-aig-step`); None for a permit without any.
+
+        The gateway counts what we sent: keys, not steps. Where it says nothing we know, it was the first.
+        """
+        if not self.slots:
+            return None
+        at = int(step) if step.isascii() and step.isdigit() and len(step) < 4 else 0
+        return self.slots[at if at < len(self.slots) else 0].step
 
     @property
     def key_label(self) -> str:

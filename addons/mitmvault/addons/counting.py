@@ -1,0 +1,115 @@
+"""Tokens and cost of every answer, counted from a copy of its bytes as they pass. Thin: core.token_meter counts.
+
+Rules: 1. No byte is changed or kept back, and no failure here reaches a request.
+       2. The answer that the client gets is counted: of several attempts the last, of several steps the one that
+          answered. A question that only looks something up (GET) spends nothing, nor does an error.
+       3. An answer that was cut off counts as far as it came.
+       4. What the provider says that it cost is believed before the price list.
+
+It stands before everybody who wants to know: the count is in the flow's metadata when they are told of the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+from mitmproxy import http
+
+from mitmvault.addons.bookkeeper import USAGE
+from mitmvault.addons.fail_closed import report
+from mitmvault.core.estimate import account
+from mitmvault.core.permitting import BODILESS
+from mitmvault.core.token_meter import TokenMeter
+from mitmvault.core.usage import SHAPES
+from mitmvault.core.verdict import Counting
+from mitmvault.local import prices
+from mitmvault.wire import permits
+
+_ATTRIBUTE = "_mitmvault_token_meter"
+Stream = Callable[[bytes], Iterable[bytes] | bytes]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An answer that is being counted."""
+
+    meter: TokenMeter
+    counting: Counting
+    asked: bytes | None  # what the provider was asked, without a coding
+
+
+class Counter:
+    """Puts a meter beside every answer's stream."""
+
+    def __init__(self) -> None:
+        self._open: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
+
+    def running(self) -> None:
+        prices.warm()
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        flow.request.__dict__.pop(_ATTRIBUTE, None)  # a replay's first life
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        try:
+            self._begin(flow)
+        except Exception as error:
+            report("Counter.responseheaders", error)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        self._end(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._end(flow)
+
+    def done(self) -> None:
+        for flow in list(self._open.values()):
+            self._end(flow)
+
+    def _begin(self, flow: http.HTTPFlow) -> None:
+        permit, response = permits.of(flow.request), flow.response
+        spends = response and 200 <= response.status_code < 300 and flow.request.method not in BODILESS
+        if permit is None or response is None or not spends or not callable(response.stream):
+            return
+        step = permit.answered(response.headers.get("cf-aig-step", ""))
+        counting = step.counting if step else permit.counting
+        encoded = flow.request.headers.get("content-encoding", "identity").strip().lower() != "identity"
+        asked = step.query if step else None if encoded else flow.request.raw_content
+        meter = TokenMeter(SHAPES[counting.shape], {name.lower(): value for name, value in response.headers.items()})
+        flow.request.__dict__[_ATTRIBUTE] = Begun(meter, counting, asked)
+        response.stream = _beside(response.stream, meter)
+        self._open[flow.id] = flow
+
+    def _end(self, flow: http.HTTPFlow) -> None:
+        begun: Begun | None = flow.request.__dict__.pop(_ATTRIBUTE, None)
+        self._open.pop(flow.id, None)
+        if begun is None:
+            return
+        try:
+            if found := counted(begun):
+                flow.metadata[USAGE] = found
+        except Exception as error:
+            report("Counter._end", error)
+
+
+def counted(begun: Begun) -> dict[str, Any] | None:
+    """What the bookkeeper writes down; None for an answer of which nothing is known."""
+    count = begun.meter.count()
+    found = account(count, begun.asked)
+    if found is None:
+        return None
+    counting = begun.counting
+    models = (count.model, *counting.models) if count.model else counting.models
+    cost = count.cost if count.cost is not None else prices.cost(counting.prices, models, found)
+    return {**found, "cost": cost}
+
+
+def _beside(stream: Stream, meter: TokenMeter) -> Stream:
+    def metered(data: bytes) -> Iterable[bytes] | bytes:
+        meter.feed(data)
+        return stream(data)
+
+    return metered
