@@ -76,3 +76,22 @@ def test_what_the_environment_lends_to_a_vault_without_users(home: Home) -> None
     home.users.unlink()
     vault = store.load_vault(home, Secret(PASSWORD))
     assert configuration.lent(home, {"GROQ_API_KEY": "gsk-1"}, vault).sources == {"groq": "GROQ_API_KEY"}
+
+
+def test_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / "vault.json").write_text('{"providers": {"mine": {"keys": [{"key": "…a1f3"}]}}}')
+    (tmp_path / "users.json").write_text(
+        '{"alice": {"key": "…0001"}, "bob": {"models": []}, "eve": {"type": "expired"}}'
+    )
+    (tmp_path / "mitmvault.yaml").write_text("retry: 2")
+    world = configuration.load_plain(tmp_path, {"CLOUDFLARE_ACCOUNT_ID": "acct"})
+    assert (world.vault.providers["mine"].keys[0].label, world.settings.retry, world.account) == ("#1 …a1f3", 2, "acct")
+    assert world.users.named("alice") and world.users.named("eve") is None
+    bob = world.users.named("bob")
+    assert bob and bob.models == ()
+
+
+def test_without_secrets_both_files_are_needed(tmp_path: Path) -> None:
+    (tmp_path / "users.json").write_text("{}")
+    with pytest.raises(HomeError, match=r"vault\.json"):
+        configuration.load_plain(tmp_path, {})

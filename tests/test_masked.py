@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from mitmvault.core.masked import masked
+from mitmvault.core import vault
+from mitmvault.core.masked import filled, masked
 
 VALUE = "made-up-secret-0123a1f3"
 
@@ -35,3 +36,26 @@ def test_hidden(document):
 )
 def test_shown(document):
     assert masked(document) == document
+
+
+ACCOUNT = {
+    "type": "service_account",
+    "client_email": "a@b",
+    "private_key": VALUE,
+    "private_key_id": "0123456789abcdef0123",
+}
+
+
+def test_a_masked_vault_loads_again_with_the_same_labels():
+    keys = [
+        {"key": VALUE},
+        {"key": "short"},
+        {"key": {"accessKeyId": "AKIA0123456789ABCDEF", "secretAccessKey": VALUE}},
+    ]
+    keys.append({"key": ACCOUNT | {"token_uri": "https://oauth2.googleapis.com/token"}})
+    document = {"providers": {"x": {"gatewayKey": VALUE, "keys": keys, "tags": ["…"]}}}
+    loaded = vault.checked(filled(masked(document))).providers["x"]
+    original = vault.checked(document).providers["x"]
+    assert [(key.label, key.form) for key in loaded.keys] == [(key.label, key.form) for key in original.keys]
+    assert all(ours.secret != theirs.secret for ours, theirs in zip(loaded.keys, original.keys, strict=True))
+    assert loaded.gateway_key.fingerprint == "…a1f3"

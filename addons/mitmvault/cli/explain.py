@@ -11,23 +11,19 @@ import re
 import sys
 from dataclasses import replace
 from typing import IO
-from urllib.parse import urlsplit
 
 import click
 import msgspec
 
 from mitmvault.cli import table
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.core import curl
+from mitmvault.core import curl, imagined
 from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.explain import Explanation, explain
-from mitmvault.core.hostnames import DEFAULT_PORTS, split_authority
-from mitmvault.core.networks import is_loopback
 from mitmvault.core.world import World
 from mitmvault.home import configuration, control_client
 from mitmvault.local.pages import PAGES
 
-OWN_PORT = 8080
 _FLOW_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F-]{0,27})?\Z")
 
 
@@ -88,7 +84,7 @@ def _tell(flow: str, as_json: bool) -> None:
 
 def _explained(world: World, command: curl.Command, user: str | None) -> Explanation:
     try:
-        arrival = _arrival(world, command)
+        arrival = imagined.arrival(world, command.sent_method, command.url, command.headers)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     vouched = None
@@ -100,33 +96,9 @@ def _explained(world: World, command: curl.Command, user: str | None) -> Explana
     return explain(world, replace(arrival, vouched=vouched), command.body or b"", connect, PAGES)
 
 
-def _arrival(world: World, command: curl.Command) -> Arrival:
-    """The request as it would arrive. Raises ValueError."""
-    url = command.url if "//" in command.url else f"http://{command.url}"
-    parts = urlsplit(url)
-    place = split_authority(parts.netloc.rpartition("@")[2], parts.scheme)
-    if place is None:
-        raise ValueError(f"{command.url} is no http or https URL")
-    host, port = place
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    authority = host if port == DEFAULT_PORTS[parts.scheme] else f"{host}:{port}"
-    ours = is_loopback(host) or world.settings.knows_name(host, port)
-    way = Way.LISTENER if ours or parts.scheme == "http" else Way.TUNNEL
-    given = [value for name, value in command.headers if name.lower() == "host"]
-    headers = tuple((name, value) for name, value in command.headers if name.lower() != "host")
-    return Arrival(
-        way=way, method=command.sent_method, scheme=parts.scheme, host=host, port=port, target=target,
-        headers=(("Host", given[0] if given else authority), *headers), authority="",
-        listener=(host, port) if ours else ("127.0.0.1", OWN_PORT), tls=parts.scheme == "https",
-        sni=host if parts.scheme == "https" else None,
-    )  # fmt: skip
-
-
 def _connect(arrival: Arrival, command: curl.Command) -> Arrival:
     headers = list(command.proxy_headers)
     if command.proxy_user:
         encoded = base64.b64encode(command.proxy_user.encode()).decode()
         headers.append(("Proxy-Authorization", f"Basic {encoded}"))
-    authority = f"{arrival.host}:{arrival.port}"
-    named = replace(arrival, method="CONNECT", target="", authority=authority, headers=tuple(headers))
-    return replace(named, tls=False, sni=None)
+    return imagined.connect(arrival, tuple(headers))

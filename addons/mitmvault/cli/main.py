@@ -15,6 +15,7 @@ COMMANDS = {
     "env": ("mitmvault.cli.env:env", "Print the variables that send programs through the proxy."),
     "vault": ("mitmvault.cli.vault:vault", "Show, encrypt and decrypt the vault of provider keys."),
     "explain": ("mitmvault.cli.explain:explain_command", "Say where a request would go and why; nothing is sent."),
+    "test": ("mitmvault.cli.test:run_cases", "Hold saved requests against a configuration; nothing is sent."),
     "top": ("mitmvault.cli.top:top", "Watch what goes through the running proxy."),
     "usage": ("mitmvault.cli.usage:usage", "Who spent what: requests, tokens, cost, durations."),
     "ca": ("mitmvault.cli.ca:ca", "Show, export and install the certificate authority."),

@@ -83,6 +83,7 @@ def of_permit(arrival: Arrival, verdict: Permit) -> Explanation:
         "model": {"asked": verdict.model.asked, "sent": verdict.model.sent} if verdict.model else None,
         "keys": [key.label for key in verdict.keys] or [slot.credential.label for slot in verdict.slots],
         "removed": removed,
+        "then": [other.provider for other in verdict.others],
     }
     return Explanation(steps, facts=facts)
 

@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mitmvault.core import ambient_keys, catalogue, environment, settings
+from mitmvault.core import ambient_keys, catalogue, environment, masked, settings, users
+from mitmvault.core import vault as vaults
 from mitmvault.core.ambient_keys import Lent
 from mitmvault.core.catalogue import Catalogue
+from mitmvault.core.document import MAX_BYTES
 from mitmvault.core.environment import Environment
 from mitmvault.core.settings import Settings
-from mitmvault.core.users import Users
+from mitmvault.core.users import Users, digest
 from mitmvault.core.vault import Vault
 from mitmvault.core.world import World
-from mitmvault.home import store
+from mitmvault.home import files, store
 from mitmvault.home.layout import Home
 from mitmvault.home.password import crypto_token
 from mitmvault.home.resources import config_file
+
+PLAIN_VAULT = "vault.json"
 
 
 def load(home: Home, environ: Mapping[str, str], **process: Any) -> World:
@@ -30,7 +34,26 @@ def load(home: Home, environ: Mapping[str, str], **process: Any) -> World:
     `process`: fields of World that no file knows (`embedded`, `own_ports`, `loopback_bind`).
     """
     vault = store.load_vault(home, crypto_token(home, environ))
-    read = _read(home, environ, vault, store.load_users(home))
+    return _world(_read(home, environ, vault, store.load_users(home)), process)
+
+
+def load_plain(directory: Path, environ: Mapping[str, str], **process: Any) -> World:
+    """The world of a directory that holds no secrets: its vault is plain JSON, with fingerprints for keys.
+
+    That is what `mitmvault vault show --json` and `mitmvault users list --json` print. The world is good for decisions
+    and nothing else: its keys are made up, and nobody has a token. Raises as `load`.
+    """
+    home = Home(directory)
+    people = masked.filled(store.load_users_document(home))
+    for name, fields in people.items():
+        if isinstance(fields, dict):
+            people[name] = {key: value for key, value in fields.items() if key != "key"} | {"sha256": digest(name)}
+    plain = files.read(directory / PLAIN_VAULT, MAX_BYTES)
+    found = vaults.checked(masked.filled(vaults.load_document(plain)))
+    return _world(_read(home, environ, found, users.checked(people)), process)
+
+
+def _world(read: _Read, process: Mapping[str, Any]) -> World:
     return World(
         catalogue=read.catalogue,
         vault=read.lent.vault,
@@ -64,14 +87,14 @@ class _Read:
     lent: Lent
 
 
-def _read(home: Home, environ: Mapping[str, str], vault: Vault, users: Users) -> _Read:
+def _read(home: Home, environ: Mapping[str, str], vault: Vault, people: Users) -> _Read:
     every = known(home)
     found = environment.read(environ, ambient_keys.variables(every))
-    users = users.joined((token.user, token.sha256) for token in found.tokens)
+    people = people.joined((token.user, token.sha256) for token in found.tokens)
     ambient = Settings(default_model=found.default_model, retry=found.retry)
     wanted = settings.load(_text(home.settings), ambient)  # the file wins
     keys = found if wanted.environment_keys else Environment()
-    return _Read(every, found, users, wanted, ambient_keys.lend(vault, every, keys, users))
+    return _Read(every, found, people, wanted, ambient_keys.lend(vault, every, keys, people))
 
 
 def _text(path: Path) -> str:
