@@ -15,6 +15,7 @@ from mitmvault.addons.metrics import Metrics
 from mitmvault.addons.observer import Observer
 from mitmvault.addons.posture import Posture
 from mitmvault.addons.presence import Presence
+from mitmvault.addons.request_log import RequestLog
 from mitmvault.addons.rewrite import Rewrite
 from mitmvault.addons.switchboard import Switchboard
 from mitmvault.addons.tunnels import Tunnels
@@ -42,6 +43,7 @@ addons = [
     _bookkeeper,  # one row of the ledger
     Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
     Rewrite(_observer),  # for people who look at a flow
+    RequestLog(_bookkeeper),  # and its line, where lines are JSON
     Switchboard(),  # everything is ready, requests may leave
     _control,  # the owner's questions
     Presence(_keeper, _control),  # and say so

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mitmvault.cli import preflight, ready
@@ -56,3 +58,10 @@ def test_the_banner_shows_the_token_and_what_to_try(home, capsys):
 def test_quiet_shows_the_addresses_alone(capsys, web, wanted):
     ready.Quiet().mitmvault_ready("http://127.0.0.1:8080", web)
     assert capsys.readouterr().out == f"listening at: http://127.0.0.1:8080\n{wanted}"
+
+
+@pytest.mark.parametrize("web, wanted", [(None, None), (WEB, "http://127.0.0.1:8081/")])
+def test_in_json_too(capsys, web, wanted):
+    ready.Json().mitmvault_ready("http://127.0.0.1:8080", web)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["event"], told["address"], told.get("web")) == ("ready", "http://127.0.0.1:8080", wanted)

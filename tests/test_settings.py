@@ -49,6 +49,7 @@ def test_defaults(text):
         ("rate_limit: 100/m", "rate_limit", Rate(100, 60)),
         ("public_vault: true", "public_vault", True),
         ("response_headers: true", "response_headers", True),
+        ("log_format: json", "log_format", "json"),
         *[(f"ledger_days: {number}", "ledger_days", number) for number in (0, 7, 36500)],
         ("upstream_ca: roots.pem", "upstream_ca", "roots.pem"),
         *[(f"body_limit: {size}", "body_limit", number) for size, number in (
@@ -80,6 +81,7 @@ def test_read(text, name, value):
         ("unmatched: [tunnel]", "unmatched"),
         ("metrics: on", "metrics"),
         ("response_headers: 1", "response_headers"),
+        ("log_format: xml", "log_format"),
         ("metrics: everybody", "metrics"),
         ("allow_networks: 10.0.0.0/8", "allow_networks"),
         ("allow_networks: [10.0.0.1/8]", "allow_networks"),

@@ -16,7 +16,7 @@ from mitmvault.addons.bookkeeper import USAGE
 from mitmvault.core import story
 from mitmvault.core.printable import printable
 from mitmvault.core.record import counted
-from mitmvault.wire import meter, permits
+from mitmvault.wire import log_format, meter, permits
 
 MAX_PART = 1000  # characters of what clients name: a model, a path
 
@@ -56,6 +56,8 @@ class Journal:
             return  # our own pages: health checks would fill the log
         if permit:
             self._finish(flow)
+        if log_format.is_json():
+            return  # request_log.py writes it, when the row is made
         begun, ended = flow.request.timestamp_start, (flow.response and flow.response.timestamp_end) or None
         took = f" · {1000 * (ended - begun):.0f} ms" if ended else ""
         what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"

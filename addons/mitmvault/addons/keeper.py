@@ -24,7 +24,7 @@ from mitmvault.core.world import World
 from mitmvault.home import configuration, trust
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.start import ensure
-from mitmvault.wire import limits, meter, modes
+from mitmvault.wire import limits, log_format, meter, modes
 
 logger = logging.getLogger(__name__)
 Signature = tuple[tuple[int, int, int, int] | None, ...]
@@ -124,6 +124,7 @@ class Keeper:
         """Settings that mitmproxy and the wire ring obey."""
         limits.set_idle_timeout(wanted.idle_timeout)
         meter.show(wanted.response_headers)
+        log_format.choose(wanted.log_format)
         ours = str(trust.bundle(self.home, wanted.upstream_ca)) if wanted.upstream_ca else None
         if ours or self._trusting:  # what was set on mitmproxy's own command line stays, unless we replaced it
             ctx.options.update(ssl_verify_upstream_trusted_ca=ours)

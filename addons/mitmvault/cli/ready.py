@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 import click
 from rich.console import Console
 
 from mitmvault.cli import banner
-from mitmvault.core import environment
+from mitmvault.core import environment, log_line
 from mitmvault.core.vault import is_expired
 from mitmvault.core.world import World
 from mitmvault.home import store
@@ -38,6 +39,14 @@ class Quiet:
         click.echo(f"listening at: {address}")
         if web:
             click.echo(f"mitmweb: {web.partition('?')[0]}")  # without its password
+
+
+class Json:
+    """The addresses as a line of JSON, where the log is written so. No token, no password."""
+
+    def mitmvault_ready(self, address: str, web: str | None) -> None:
+        more = {"event": "ready", "address": address} | ({"web": web.partition("?")[0]} if web else {})
+        click.echo(log_line.line(time.time(), "info", __name__, f"listening at {address}", more))
 
 
 class Attached:

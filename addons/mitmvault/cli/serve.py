@@ -76,6 +76,8 @@ def serve(
     if web:
         preflight.check_port("127.0.0.1", web_port, "--web-port")
     says: object = ready.Quiet() if quiet else ready.Banner(home, world, tuple(beside))
+    if world.settings.log_format == "json":
+        says = ready.Json()
     if attached:
         says = ready.Attached()
     specs = [f"regular@{address[0]}:{address[1]}", *beside]

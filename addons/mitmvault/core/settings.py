@@ -24,6 +24,7 @@ MAX_RETRY = 10
 MAX_DAYS = 36500
 UNMATCHED = ("tunnel", "refuse")
 METRICS = ("admin", "loopback", "off")
+LOG_FORMATS = ("text", "json")
 
 
 class SettingsError(ValueError):
@@ -44,6 +45,7 @@ class Settings:
     rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
     public_vault: bool = False  # may anybody download the encrypted vault?
     metrics: str = "admin"  # who may read /metrics: admin | loopback (as well, without a token) | off
+    log_format: str = "text"  # of what is written to the terminal: text | json
     response_headers: bool = False  # do answers carry the request's id and the overhead?
     ledger_days: int = 90  # how long the ledger keeps what happened; 0: nothing is recorded
     models_timeout: int = 5  # seconds that GET /v1/models waits for a provider's own list
@@ -190,6 +192,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "rate_limit": _rate,
     "public_vault": _flag,
     "metrics": _one_of(*METRICS),
+    "log_format": _one_of(*LOG_FORMATS),
     "response_headers": _flag,
     "ledger_days": _days,
     "models_timeout": _patience,

@@ -1,0 +1,33 @@
+"""With `log_format: json`, one line for every finished request, in place of the journal's."""
+
+from __future__ import annotations
+
+import logging
+
+from mitmproxy import http
+from mitmproxy.log import ALERT
+
+from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.core.log_line import fields
+from mitmvault.core.printable import printable
+from mitmvault.core.record import Record, text
+from mitmvault.wire import log_format
+
+MAX_STORY = 1000  # characters
+
+logger = logging.getLogger(__name__)
+
+
+class RequestLog:
+    """Listens to the bookkeeper."""
+
+    def __init__(self, bookkeeper: Bookkeeper) -> None:
+        bookkeeper.listeners.append(self.ended)
+
+    def ended(self, flow: http.HTTPFlow, row: Record) -> None:
+        """A request has come to its end."""
+        if log_format.is_json():
+            valid = row.reason != "bad_request"  # else nobody has looked at what stands in it
+            path = text(flow.request.path.partition("?")[0]) if valid else None
+            story = printable(flow.comment, MAX_STORY)
+            logger.log(ALERT, "%s", story, extra={log_format.FIELDS: fields(row, path)})
