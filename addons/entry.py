@@ -7,6 +7,7 @@ from mitmvault.addons.answers import Answers
 from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.control import Control
 from mitmvault.addons.counting import Counter
+from mitmvault.addons.dashboard import Ui
 from mitmvault.addons.embedded import Embedded
 from mitmvault.addons.gate import Gate
 from mitmvault.addons.journal import Journal
@@ -33,6 +34,7 @@ addons = [
     Posture(),  # mitmproxy's options, in a safe state
     Embedded(_keeper),  # the demo provider, ready before the first world
     VaultApi(_keeper),  # the vault's own requests, kept out of the flows
+    Ui(_keeper, _observer),  # the dashboard's requests, as well
     _keeper,  # vault, users, settings: the world of this moment
     _tunnels,  # CONNECT and TLS: decrypt providers, tunnel or refuse the rest
     _gate,  # authenticate, route, redact, permit

@@ -191,3 +191,21 @@ def test_a_preflight_of_the_vaults_ends_the_connection():
         passed(gate(world(configured="allow_origins: ['https://a.example']")), flow)
         assert flow.response.status_code == 204
         assert (flow.response.headers.get("connection") == "close") is ends
+
+
+def test_the_dashboard_is_no_flow():
+    """A request for it that became one is sent to a new connection, without its credentials."""
+    for headers in ([BEARER], [("Cookie", "mitmvault_ui_8080=word"), ("X-Mitmvault-Page", "word")]):
+        flow = passed(gate(), flow_of("/ui/api/now", *headers, method="GET"))
+        assert (flow.response.status_code, flow.response.headers["location"]) == (307, "/ui/api/now?again=1")
+        assert "word" not in repr(flow.get_state()) and permits.of(flow.request) is None
+    again = passed(gate(), flow_of("/ui/?again=1", method="GET"))
+    assert again.metadata["mitmvault_refusal"] == "new_connection_needed"
+
+
+def test_paths_of_the_dashboard_that_are_not():
+    named = world(PROVIDERS | {"ui": {"endpoint": "https://ui.example/v1", "keys": [{"key": "made-up-ui-key-0001"}]}})
+    flow = passed(gate(named), flow_of("/ui/v1/models", BEARER, method="GET"))
+    assert permits.of(flow.request).provider == "ui"
+    final = passed(gate(), flow_of("/ui/x", BEARER, ("X-Host-Final", "api.openai.com"), method="GET"))
+    assert permits.of(final.request).provider == "openai"

@@ -28,7 +28,7 @@ from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
 from mitmvault.addons.rate_limits import RateLimits
 from mitmvault.addons.tunnels import Tunnels
-from mitmvault.core import cors, vault_api
+from mitmvault.core import cors, ui, vault_api
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.attempts import expand
 from mitmvault.core.decide import admit, settle
@@ -118,6 +118,9 @@ class Gate:
             flow.response = response_of(asked)
             if vaults:
                 flow.response.headers["connection"] = "close"  # or a browser sends what it asked about here, too
+            return
+        if ui.covers(world, arrival.target) and not arrival.has("x-host-final") and is_own(world, arrival):
+            flow.response = response_of(ui.out_of_place(arrival))  # its answers hold a session: it must be no flow
             return
         came, arrival = arrival, follow(world, arrival)
         self.limits.check(flow, arrival, world)

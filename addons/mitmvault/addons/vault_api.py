@@ -25,7 +25,7 @@ from mitmvault.core.refusal import Answer, Refusal
 from mitmvault.core.world import World
 from mitmvault.home.layout import HomeError
 from mitmvault.home.vault_access import VaultAccess
-from mitmvault.local.vault_server import VaultServer
+from mitmvault.local.unseen_server import UnseenServer
 from mitmvault.wire import relay, switch
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class VaultApi:
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
         self._access = VaultAccess(os.environ)
-        self._server = VaultServer(self, relay.listener_of)
+        self._server = UnseenServer(self, relay.listener_of)
         self._port = 0
         self._turn = asyncio.Lock()
 

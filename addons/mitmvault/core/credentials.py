@@ -37,11 +37,13 @@ SUBPROTOCOLS = ("openai-insecure-api-key.", "cf-aig-authorization.")
 
 SESSION = "x-session-id"  # recorded, see core/session.py
 INQUIRY = "x-mitmvault-inquiry"  # what our own requests to our own listener carry (local/inquiry.py)
+UI_PAGE = "x-mitmvault-page"  # one half of a session of the dashboard (core/ui.py)
 
 # Every header that is a credential as a whole; in some of them we never look for a token.
 CREDENTIALS = frozenset(CARRIERS) - {"sec-websocket-protocol"} | {
     "cookie",
     INQUIRY,
+    UI_PAGE,
     "cf-aig-authorization",
     "x-auth-key",
     "x-auth-email",

@@ -5,7 +5,7 @@ The database is SQLite (home/sqlite_ledger.py, home/usage_report.py). Another on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,8 @@ class Filter:
     since: float
     until: float
     user: str | None = None
+    provider: str | None = None
+    model: str | None = None  # as sent, or as asked for where nothing was sent
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,26 @@ class Line:
     p99_ms: float | None
 
 
+@dataclass(frozen=True)
+class Cube:
+    """The sums of some requests, looked at from several sides."""
+
+    total: Line
+    moments: Mapping[int, Line]  # by the number of the moment, those without a request left out
+    by: Mapping[str, list[Line]]  # user, provider, model: the most requests first
+
+
 class Reports(Protocol):
     """What can be asked. Reading never waits for the writer, nor the writer for it."""
 
     def lines(self, by: str | None, of: Filter) -> list[Line]:
         """The sums by one of GROUPS, the most requests first, days in order; by None: one line of all."""
+
+    def tail(self, of: Filter, after: int, limit: int) -> list[tuple[int, Record]]:
+        """The last requests whose number is above `after`, with their numbers, the newest first."""
+
+    def of_flow(self, flow: str) -> Record | None:
+        """The last row of a flow; None for an id that is in no row."""
 
     def close(self) -> None:
         """Let go of the database."""

@@ -1,4 +1,7 @@
-"""The HTTP server behind the vault's routes: bytes to an arrival, an answer to bytes. It decides nothing.
+"""The HTTP server behind routes whose requests never become flows: bytes to an arrival, an answer to bytes.
+
+It serves the vault (addons/vault_api.py) and the dashboard (addons/dashboard.py), each by a server of its own, and
+decides nothing.
 
 Rules: 1. It sees a loopback peer only. Which listener the client came to it is told; who came another way is refused.
        2. One request a connection: the next one may be the proxy's, and must not be read here.
@@ -47,7 +50,7 @@ class Desk(Protocol):
         """The answer to a request whose body was wanted."""
 
 
-class VaultServer(HTTPServerConnectionDelegate):
+class UnseenServer(HTTPServerConnectionDelegate):
     """Start it inside a running asyncio loop. `listener_of` tells which listener a peer's client came to."""
 
     def __init__(self, desk: Desk, listener_of: Callable[[tuple[Any, ...]], Listener | None]) -> None:
@@ -79,7 +82,7 @@ class VaultServer(HTTPServerConnectionDelegate):
 class _Exchange(HTTPMessageDelegate):
     """One request and its answer."""
 
-    def __init__(self, server: VaultServer, connection: Any) -> None:
+    def __init__(self, server: UnseenServer, connection: Any) -> None:
         self._server, self._connection = server, connection
         self._method = ""
         self._arrival: Arrival | None = None
@@ -139,7 +142,7 @@ class _Exchange(HTTPMessageDelegate):
         except Refusal as refusal:
             return answer(refusal)
         except Exception as error:
-            logger.error("answering a vault request failed: %s", type(error).__name__)
+            logger.error("answering a request that is no flow failed: %s", type(error).__name__)
             return answer(Refusal("internal_error", "mitmvault failed while it handled this request."))
 
     def _send(self, found: Answer) -> None:

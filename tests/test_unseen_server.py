@@ -1,4 +1,4 @@
-"""The vault's HTTP server on a real socket, with a desk of the test's: what it is asked, and how its answers go out."""
+"""The server of requests that are no flows, on a real socket, with a desk of the test's: what it is asked, and how its answers go out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.refusal import Answer, Refusal
-from mitmvault.local import vault_server
-from mitmvault.local.vault_server import VaultServer
+from mitmvault.local import unseen_server
+from mitmvault.local.unseen_server import UnseenServer
 
 SECRET = "made-up-secret-in-a-bug"
 
@@ -41,7 +41,7 @@ def talk(
     """Send the pieces, each when the one before has been taken, and read to the end, or as far as `until`."""
 
     async def main() -> bytes:
-        server = VaultServer(desk, listener_of)
+        server = UnseenServer(desk, listener_of)
         port = server.start()
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -102,7 +102,7 @@ def test_a_refusal_is_told_before_the_body_comes() -> None:
 
 
 def test_there_is_an_end_to_reading_what_nobody_wants(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vault_server, "MAX_THROWN_AWAY", 100)
+    monkeypatch.setattr(unseen_server, "MAX_THROWN_AWAY", 100)
     desk = Desk(Answer(403, (("content-length", "2"),), b"no"))
     received = talk(desk, request("PUT /ai.json.enc", "Content-Length: 1000", body=b"x" * 101))
     assert received.endswith(b"no")  # and closed, though the client has not sent all
@@ -110,7 +110,7 @@ def test_there_is_an_end_to_reading_what_nobody_wants(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("framing", ["Content-Length: 11", "Transfer-Encoding: chunked"])
 def test_a_body_that_is_too_large(framing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vault_server, "MAX_BYTES", 10)
+    monkeypatch.setattr(unseen_server, "MAX_BYTES", 10)
     desk = Desk()
     body = b"b\r\n01234567890\r\n0\r\n\r\n" if "chunked" in framing else b"01234567890"
     assert talk(desk, request("PUT /ai.json.enc", framing, body=body)).startswith(b"HTTP/1.1 413")
