@@ -75,6 +75,7 @@ def test_a_model_in_the_path_is_prefixed_there() -> None:
         (CHAT, "shared", "mine", "shared", "llm.example:8443/deep/v9/chat/completions"),
         (CHAT, "claude-of-mine", "mine", "claude-of-mine", "llm.example:8443/deep/v9/chat/completions"),
         (CHAT, "gpt-4o", "openai", "gpt-4o", "api.openai.com/v1/chat/completions"),
+        (CHAT, "ft:gpt-4o:mine::1", "openai", "ft:gpt-4o:mine::1", "api.openai.com/v1/chat/completions"),
         (CHAT, "GPT-4o", "openai", "GPT-4o", "api.openai.com/v1/chat/completions"),
         (CHAT, "claude-x", "anthropic", "claude-x", "api.anthropic.com/v1/chat/completions"),
         ("/v1/messages", "claude-x", "anthropic", "claude-x", "api.anthropic.com/v1/messages"),
@@ -122,9 +123,11 @@ def test_a_scope_is_held_against_what_follows_the_providers_name(made: Any) -> N
     [
         (CHAT, "unheard-of", "alice", "no_provider"),
         (CHAT, "nobody/x", "alice", "no_provider"),
-        (CHAT, "morph/x", "alice", "no_provider"),
+        (CHAT, "morph/x", "alice", "no_usable_key"),
+        (CHAT, "command-r", "alice", "no_usable_key"),
+        (CHAT, "command-r", "carol", "provider_not_allowed"),
         (CHAT, "mistral/x", "alice", "no_usable_key"),
-        (CHAT, "only-expired", "alice", "no_provider"),
+        (CHAT, "only-expired", "alice", "no_usable_key"),
         (CHAT, "", "alice", "missing_model"),
         (CHAT, None, "alice", "missing_model"),
         (CHAT, "openai/gpt", "carol", "provider_not_allowed"),
@@ -311,3 +314,8 @@ def test_a_field_provider_has_no_default(model: str, sent: str) -> None:
     )
     refusal = decide(DEFAULTED, arrival(CHAT, bearer(), JSON), b'{"provider": "openai"}')
     assert isinstance(refusal, Refusal) and refusal.reason == "missing_model"
+
+
+def test_without_a_default_the_text_says_where_to_set_it() -> None:
+    refusal = verdict(CHAT, "default")
+    assert isinstance(refusal, Refusal) and refusal.reason == "no_provider" and "DEFAULT_MODEL" in refusal.text

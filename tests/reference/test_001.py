@@ -130,6 +130,22 @@ class TestChat:
             ("/v1/responses", {"input": "hi"}),
         ],
     )
+    def test_other_paths_on_workers_ai(
+        self, proxy: RunningProxy, provider: FakeProvider, path: str, body: dict[str, str]
+    ) -> None:
+        provider.next(body=b'{"ok":1}', headers={"Content-Type": "application/json"})
+        assert send(proxy, path, {"model": SCOUT} | body).json == {"ok": 1}
+        (arrived,) = provider.wait_for(1)
+        assert (arrived.target, arrived.json["model"]) == (f"/client/v4/accounts/acct/ai{path}", SCOUT)
+
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("/v1/completions", {"prompt": "hi"}),
+            ("/v1/embeddings", {"input": "hi"}),
+            ("/v1/responses", {"input": "hi"}),
+        ],
+    )
     def test_other_paths(self, proxy: RunningProxy, provider: FakeProvider, path: str, body: dict[str, str]) -> None:
         provider.next(body=b'{"ok":1}', headers={"Content-Type": "application/json"})
         assert send(proxy, path, {"model": "gpt-4o"} | body).json == {"ok": 1}
@@ -170,6 +186,11 @@ class TestPages:
         found = send(proxy, f"/v1/route-check?model={model}").json
         assert (found["provider"], found["model"], found["available"]) == (name, model, name is not None)
         assert before - 1 <= found["timestamp"] <= time.time() * 1000 and provider.arrivals == []
+
+    def test_route_check_of_a_provider_without_a_key(self, proxy: RunningProxy, provider: FakeProvider) -> None:
+        found = send(proxy, "/v1/route-check?model=command-r").json
+        assert (found["provider"], found["available"], found["reason"]) == ("cohere", False, "no_usable_key")
+        assert provider.arrivals == []
 
     def test_deviation_health_names_providers_to_users_alone(self, proxy: RunningProxy) -> None:
         assert set(send(proxy, "/health", headers={}).json) == {"status", "service", "version"}

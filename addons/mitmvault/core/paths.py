@@ -63,7 +63,9 @@ def native(spec: Spec, path: str, *, lenient: bool) -> Native:
     if not lenient:
         return Native(None, path)
     tail = _after(path, GENERIC_BASE) if spec.base_path else None
-    return Native(spec.base_path, path if tail is None else tail)
+    own_v1 = spec.base_path + GENERIC_BASE  # Workers AI and Azure have a /v1 of their own, for clients of OpenAI's
+    base = own_v1 if tail is not None and own_v1 == spec.chat_base else spec.base_path
+    return Native(base, path if tail is None else tail)
 
 
 def openai_door(spec: Spec, path: Native) -> Native:

@@ -3,7 +3,8 @@
 Rules: 1. `provider/model` names the provider, by any of its names. It is sent the rest, unless the vault knows
           the id as it stands (`openrouter/auto`).
        2. Else a model that the vault names belongs to the provider that lists it; the lowest priority wins.
-       3. Else the catalogue's patterns, among providers with a usable key.
+       3. Else the catalogue's patterns, among providers with a usable key. A model that only a provider without one
+          serves leads there, and is refused for what is missing.
        4. Who names the model `default`, or none, gets the operator's `default_model`. Without that setting there is
           no default: what matches nothing is refused.
        5. A text in the body's field `provider` beats all of them. It is ours, and not sent on; an object there
@@ -69,10 +70,12 @@ def by_model(world: World, asked: str | None) -> tuple[Known, str]:
         asked = world.settings.default_model or asked
     if not asked:
         raise Refusal("missing_model", "The request body must name the model in the field 'model': provider/model.")
-    for rule in (_by_name, _by_vault, _by_pattern):
-        for known, model in rule(world, asked):
-            return known, model
-    raise Refusal("no_provider", f"No provider is known for the model {asked!r}; name it as provider/model.")
+    for usable in (True, False):
+        for rule in (_by_name, _by_vault, _by_pattern):
+            for known, model in rule(world, asked, usable):
+                return known, model
+    more = ", or set default_model (DEFAULT_MODEL)" if asked == DEFAULT else ""
+    raise Refusal("no_provider", f"No provider is known for the model {asked!r}; name it as provider/model{more}.")
 
 
 def by_provider(world: World, name: str, asked: str | None) -> tuple[Known, str]:
@@ -82,30 +85,31 @@ def by_provider(world: World, name: str, asked: str | None) -> tuple[Known, str]
         raise Refusal("no_provider", f"The field 'provider' names {name!r}, which the vault does not have.")
     if not asked:
         raise Refusal("missing_model", "The request body must name the model in the field 'model'.")
-    return known, next((model for found, model in _by_name(world, asked) if found is known), asked)
+    return known, next((model for found, model in _by_name(world, asked, True) if found is known), asked)
 
 
-def _by_name(world: World, asked: str) -> Iterator[tuple[Known, str]]:
+def _by_name(world: World, asked: str, usable: bool) -> Iterator[tuple[Known, str]]:
     name, slash, rest = asked.partition("/")
     known = world.providers.get(name)
-    if slash and rest and known and known.entry:
-        stands = asked in {model.id for model in known.entry.models}
+    if slash and rest and known and (known.entry or not usable):
+        stands = known.entry is not None and asked in {model.id for model in known.entry.models}
         yield known, asked if stands else rest
 
 
-def _by_vault(world: World, asked: str) -> Iterator[tuple[Known, str]]:
+def _by_vault(world: World, asked: str, usable: bool) -> Iterator[tuple[Known, str]]:
     listed = [
         (_LAST if model.priority is None else model.priority, name)
         for name, entry in world.vault.providers.items()
         for model in entry.models
-        if model.id == asked and is_usable(world, world.providers[name])
+        if model.id == asked and (is_usable(world, world.providers[name]) or not usable)
     ]
     for _, name in sorted(listed, key=lambda pair: pair[0]):
         yield world.providers[name], asked
 
 
-def _by_pattern(world: World, asked: str) -> Iterator[tuple[Known, str]]:
+def _by_pattern(world: World, asked: str, usable: bool) -> Iterator[tuple[Known, str]]:
     for spec in world.catalogue.specs:
         known = world.providers[spec.id]
-        if is_usable(world, known) and any(fnmatchcase(asked.lower(), pattern) for pattern in spec.models):
+        fits = any(fnmatchcase(asked.lower(), pattern) for pattern in spec.models)
+        if fits and (is_usable(world, known) or not usable):
             yield known, asked
