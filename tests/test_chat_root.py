@@ -58,4 +58,4 @@ def test_messages_are_needed(body: bytes) -> None:
 
 def test_without_workers_ai_there_is_no_default() -> None:
     found = decide(world(), arrival("/", bearer(), JSON), b'{"messages":[1]}')
-    assert isinstance(found, Refusal) and found.reason == "no_provider"
+    assert isinstance(found, Refusal) and found.reason == "no_usable_key" and "workers-ai" in found.text

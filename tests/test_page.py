@@ -58,6 +58,7 @@ def test_found(method: str, target: str, row: int, parameters: dict[str, str]) -
         arrival("/two", ("X-Host-Final", "api.groq.com"), method="GET"),
         arrival("/groq/v1/models", method="DELETE"),  # the provider's
         arrival("/v1/messages"),  # forwarded
+        arrival("/v1/models/gemini-2:generateContent", bearer()),  # forwarded, the path names the model
         intercepted("api.groq.com", "/two", method="GET"),
         intercepted("api.anthropic.com", "/v1/messages", method="GET"),
     ],

@@ -33,6 +33,8 @@ def verdict(target: str, model: Any, user: str = "alice", made: Any = WORLD, **f
          "generativelanguage.googleapis.com/v1beta/models/gemini-2:generateContent"),
         ("/v1/models/google/gemini-2:countTokens?x=1", "gemini", "gemini-2",
          "generativelanguage.googleapis.com/v1/models/gemini-2:countTokens?x=1"),
+        ("/v1beta/models/text-embedding-4:embedContent", "gemini", "text-embedding-4",  # not OpenAI's
+         "generativelanguage.googleapis.com/v1beta/models/text-embedding-4:embedContent"),
     ],
 )  # fmt: skip
 def test_chosen_by_the_model_in_the_path(target: str, provider: str, model: str, arrives: str) -> None:

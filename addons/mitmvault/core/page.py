@@ -2,7 +2,8 @@
 
 Rules: 1. Pages are for requests to our own address. `X-Host-Final`, or a provider's name in front, leads past them.
        2. A method that a page does not have is refused before anybody is asked for a token: it tells nothing.
-          Below a provider's name, other methods are the provider's (`DELETE /openai/v1/models/ID`).
+          Below a provider's name, other methods are the provider's (`DELETE /openai/v1/models/ID`), and so are they
+          where the path names a model to do something with (`POST /v1/models/gemini-2:generateContent`).
        3. A page that needs a token is not reached without one, and one for admins not with another user's.
 """
 
@@ -18,6 +19,7 @@ from mitmvault.core.decide import authenticate
 from mitmvault.core.paths import checked, first_segment
 from mitmvault.core.place import place
 from mitmvault.core.refusal import Answer, Refusal
+from mitmvault.core.unified import in_path
 from mitmvault.core.users import User
 from mitmvault.core.world import World
 
@@ -109,7 +111,8 @@ def find(table: Iterable[Page], world: World, arrival: Arrival, now: float) -> F
     if place(world, arrival) is not None:
         return None
     page, parameters = next((pair for pair in fitting if arrival.method in pair[0].methods.split(", ")), (None, {}))
-    if page is None and not all(page.of_provider for page, _ in fitting):
+    forwarded = all(page.of_provider for page, _ in fitting) or in_path(world, arrival)
+    if page is None and not forwarded:
         raise _wrong_method(", ".join(dict.fromkeys(page.methods for page, _ in fitting)), path)
     if page is None or page.answer is None:
         return None

@@ -20,7 +20,9 @@ from fnmatch import fnmatchcase
 from mitmvault.core import path_model
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.body import Reading
+from mitmvault.core.catalogue import Spec
 from mitmvault.core.gateway import is_usable
+from mitmvault.core.path_model import PathModel
 from mitmvault.core.paths import first_segment, native
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.routing import Route
@@ -45,14 +47,25 @@ def is_unified(world: World, arrival: Arrival) -> bool:
 def by_path(world: World, arrival: Arrival) -> Route | None:
     """The route of a path that names no provider, but a model: /v1beta/models/gemini-2:generateContent."""
     path = arrival.target.partition("?")[0]
+    if (named := in_path(world, arrival)) is None:
+        return None
+    spec, found = named
+    known, model = by_model(world, found.value)
+    if known.spec in world.catalogue.specs and not path_model.find(known.spec.model_in_path, path):
+        known, model = world.providers[spec.id], found.value  # whose models are called so has no such paths
+    renamed = path if model == found.value else found.renamed(model)
+    return Route(known, "model in the path", native(known.spec, renamed, lenient=True))
+
+
+def in_path(world: World, arrival: Arrival) -> tuple[Spec, PathModel] | None:
+    """The model that the path of this request names, where it names no provider, and whose paths look so."""
+    path = arrival.target.partition("?")[0]
     if arrival.has("x-host-final") or first_segment(path) in world.providers:
         return None
     for spec in world.catalogue.specs:
         within = native(spec, path, lenient=False).base is not None and not spec.embedded
         if within and (found := path_model.find(spec.model_in_path, path)):
-            known, model = by_model(world, found.value)
-            renamed = path if model == found.value else found.renamed(model)
-            return Route(known, "model in the path", native(known.spec, renamed, lenient=True))
+            return spec, found
     return None
 
 
