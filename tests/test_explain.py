@@ -14,6 +14,7 @@ from mitmvault.core.explain import explain
 from mitmvault.core.secret import Secret
 from mitmvault.home import store
 from mitmvault.home.layout import Home
+from mitmvault.local.pages import PAGES
 from tests.proxy import KEY, PASSWORD, TOKEN, key
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, TOKENS, arrival, bearer, chat, intercepted, through_gateway, world
 
@@ -176,3 +177,20 @@ def test_a_flow(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_flow_without_a_proxy(home: Home) -> None:
     found = run("4f1c2a9b")
     assert found.exit_code == 1 and "mitmvault serve" in found.stderr
+
+
+def test_a_list_of_models_is_ours_where_the_vault_names_some_and_the_providers_where_not() -> None:
+    made = world({"openai": PROVIDERS["openai"] | {"models": [{"id": "gpt-4o"}]}, "groq": PROVIDERS["groq"]})
+    ours, theirs, nobodys = (
+        explain(made, arrival(f"/{name}/v1/models", bearer(), method="GET"), pages=PAGES)
+        for name in ("openai", "groq", "nobody")
+    )
+    assert dict(ours.steps)["page"] == "mitmvault answers /{provider}/v1/models itself"
+    assert dict(theirs.steps)["request"] == "GET https://api.groq.com/openai/v1/models"
+    assert (nobodys.status, nobodys.reason) == (404, "not_found")
+
+
+@pytest.mark.parametrize("target", ["/ai.json", "/ai.json.enc?x=1"])
+def test_the_vault_is_no_provider_and_takes_no_user_token(target: str) -> None:
+    (_, page) = explain(world(), arrival(target, bearer(), method="GET"), pages=PAGES).steps
+    assert page == ("page", f"mitmvault answers {target.partition('?')[0]} itself, to the crypto token")

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from mitmvault.core import vault_api
 from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.credentials import stripped_headers, stripped_target
 from mitmvault.core.decide import decide
 from mitmvault.core.detours import follow
 from mitmvault.core.page import Page, find
-from mitmvault.core.place import Passage, tunnel
+from mitmvault.core.place import Passage, is_own, tunnel
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.universal import in_turn
 from mitmvault.core.verdict import Permit, Target
@@ -56,8 +57,15 @@ def explain(
             return Explanation((way, ("tunnel", text)), facts={"tunnel": "unread"})
         arrival = replace(arrival, vouched=arrival.vouched or opened.user)
     way = _way(arrival)
+    if vault_api.covers(arrival.target) and is_own(world, arrival):
+        path = vault_api.path_of(arrival)
+        return Explanation(
+            (way, ("page", f"mitmvault answers {path} itself, to the crypto token")), facts={"page": path}
+        )
     try:
         own = find(pages, world, follow(world, arrival), 0.0)
+        if own and own.page.of_provider and own.page.answer and own.page.answer(own.asked) is None:
+            own = None  # the vault names no models: the provider is asked
     except Refusal as refusal:
         return _refused(refusal, way)
     if own:
