@@ -181,3 +181,17 @@ def test_a_provider_without_its_endpoint_says_what_is_missing() -> None:
         assert isinstance(found, Refusal) and words in found.text, found
     found = decide(world(VAULT, account=None), arrival("/workers-ai/v1/x", bearer()), b"")
     assert isinstance(found, Refusal) and "CLOUDFLARE_ACCOUNT_ID" in found.text
+
+
+@pytest.mark.parametrize(
+    ("target", "dialect"),
+    [
+        ("/bedrock/model/m/converse", "aws"),
+        ("/bedrock/openai/v1/chat/completions", "openai"),
+        ("/replicate/v1/predictions", "problem"),
+        ("/cohere/v2/chat", "openai"),
+    ],
+)
+def test_refusals_have_the_shape_that_the_providers_sdk_shows(target: str, dialect: str) -> None:
+    found = decide(DIRECT, arrival(target, ("Authorization", "Bearer nobody-has-it"), JSON), chat())
+    assert isinstance(found, Refusal) and (found.reason, found.dialect) == ("unknown_token", dialect)

@@ -16,12 +16,14 @@ TEXT = 'Say "this" \u2192 \u20ac\n.'
 def test_every_reason_in_every_dialect(reason, dialect):
     reply = answer(Refusal(reason, TEXT, dialect))
     headers = dict(reply.headers)
-    error = json.loads(reply.body)["error"]
-    assert error["message"] == TEXT
-    code = error["details"][0]["reason"] if dialect == "google" else error["code"]
+    document = json.loads(reply.body)
+    error = document.get("error", document)
+    assert error[{"problem": "detail"}.get(dialect, "message")] == TEXT
+    flat = dialect in ("aws", "problem")
+    code = error["details"][0]["reason"] if dialect == "google" else error["reason" if flat else "code"]
     assert code == reason == headers["x-mitmvault-reason"]
     kind = KINDS[REASONS[reason][1]][dialect]
-    assert error["status" if dialect == "google" else "type"] == kind
+    assert error[{"google": "status", "aws": "__type", "problem": "title"}.get(dialect, "type")] == kind
     assert reply.status == REASONS[reason][0] == (error["code"] if dialect == "google" else reply.status)
     assert headers["content-length"] == str(len(reply.body)) and headers["cache-control"] == "no-store"
     assert headers["content-type"] == "application/json"
@@ -53,6 +55,14 @@ def test_the_shapes():
 )  # fmt: skip
 def test_statuses(reason, status):
     assert Refusal(reason, "x").status == status
+
+
+def test_what_the_sdks_of_aws_show():
+    parsers = pytest.importorskip("botocore.parsers")
+    made = answer(Refusal("unknown_token", "The user token is not valid.", "aws"))
+    response = {"status_code": made.status, "headers": dict(made.headers), "body": made.body}
+    found = parsers.RestJSONParser().parse(response, None)["Error"]
+    assert found == {"Code": "AccessDeniedException", "Message": "The user token is not valid."}
 
 
 def test_a_text_that_quotes_the_client_stays_short():

@@ -55,23 +55,28 @@ REASONS: dict[str, tuple[int, str]] = {
     "not_ready": (503, "unavailable"),
 }
 
-# kind -> the name each dialect uses for it.
-# Sources: OpenAI openapi.yaml error types; Anthropic SDK types/shared error types; google.rpc.Code names.
-KINDS: dict[str, dict[str, str]] = {
-    "authentication": {
-        "openai": "authentication_error", "anthropic": "authentication_error", "google": "UNAUTHENTICATED",
-    },
-    "permission": {"openai": "permission_error", "anthropic": "permission_error", "google": "PERMISSION_DENIED"},
-    "invalid": {"openai": "invalid_request_error", "anthropic": "invalid_request_error", "google": "INVALID_ARGUMENT"},
-    "not_found": {"openai": "not_found_error", "anthropic": "not_found_error", "google": "NOT_FOUND"},
-    "rate_limit": {"openai": "rate_limit_error", "anthropic": "rate_limit_error", "google": "RESOURCE_EXHAUSTED"},
-    "too_large": {"openai": "invalid_request_error", "anthropic": "request_too_large", "google": "INVALID_ARGUMENT"},
-    "internal": {"openai": "server_error", "anthropic": "api_error", "google": "INTERNAL"},
-    "upstream": {"openai": "server_error", "anthropic": "api_error", "google": "UNAVAILABLE"},
-    "unavailable": {"openai": "server_error", "anthropic": "overloaded_error", "google": "UNAVAILABLE"},
-}  # fmt: skip
+DIALECTS = ("openai", "anthropic", "google", "aws", "problem")
 
-DIALECTS = ("openai", "anthropic", "google")
+# kind -> the name each dialect uses for it, in the order of DIALECTS.
+# Sources: OpenAI openapi.yaml error types; Anthropic SDK types/shared error types; google.rpc.Code names; botocore's
+# exceptions of Bedrock's runtime and of AWS's front door; RFC 9457 (Replicate), where the names are for people.
+_NAMES = {
+    "authentication": ("authentication_error", "authentication_error", "UNAUTHENTICATED", "UnrecognizedClientException",
+                       "Unauthenticated"),
+    "permission": ("permission_error", "permission_error", "PERMISSION_DENIED", "AccessDeniedException",
+                   "Permission denied"),
+    "invalid": ("invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT", "ValidationException",
+                "Invalid request"),
+    "not_found": ("not_found_error", "not_found_error", "NOT_FOUND", "ResourceNotFoundException", "Not found"),
+    "rate_limit": ("rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED", "ThrottlingException",
+                   "Too many requests"),
+    "too_large": ("invalid_request_error", "request_too_large", "INVALID_ARGUMENT", "ValidationException",
+                  "Request too large"),
+    "internal": ("server_error", "api_error", "INTERNAL", "InternalServerException", "Internal error"),
+    "upstream": ("server_error", "api_error", "UNAVAILABLE", "ServiceUnavailableException", "Upstream error"),
+    "unavailable": ("server_error", "overloaded_error", "UNAVAILABLE", "ServiceUnavailableException", "Unavailable"),
+}  # fmt: skip
+KINDS: dict[str, dict[str, str]] = {kind: dict(zip(DIALECTS, names, strict=True)) for kind, names in _NAMES.items()}
 
 # The only failures that a second try may cure by itself; SDKs obey `x-should-retry` (openai, anthropic, groq SDKs).
 WORTH_A_RETRY = frozenset({"upstream_unreachable", "upstream_failed", "not_ready", "rate_limited"})
@@ -144,4 +149,13 @@ def _google(refusal: Refusal) -> dict[str, Any]:
     return {"error": {"code": refusal.status, "message": refusal.text, "status": status, "details": [info]}}
 
 
-_SHAPES = {"openai": _openai, "anthropic": _anthropic, "google": _google}
+def _aws(refusal: Refusal) -> dict[str, Any]:
+    return {"__type": KINDS[refusal.kind]["aws"], "message": refusal.text, "reason": refusal.reason}
+
+
+def _problem(refusal: Refusal) -> dict[str, Any]:
+    title = KINDS[refusal.kind]["problem"]
+    return {"title": title, "status": refusal.status, "detail": refusal.text, "reason": refusal.reason}
+
+
+_SHAPES = {"openai": _openai, "anthropic": _anthropic, "google": _google, "aws": _aws, "problem": _problem}
