@@ -32,6 +32,20 @@ def test_answers(proxy: RunningProxy, provider: FakeProvider, headers: dict[str,
     assert send(proxy, PATH, CHAT, headers=headers).headers.get("access-control-allow-origin") is None
 
 
+@pytest.mark.parametrize("target", [PATH, "/v1/chat/completions"])
+def test_the_provider_does_not_hear_of_the_page(proxy: RunningProxy, provider: FakeProvider, target: str) -> None:
+    """Anthropic refuses a request with an Origin (it wants a header of its own), and so does Ollama."""
+    assert send(proxy, target, CHAT | {"model": "openai/m"}, headers=BEARER | PAGE).status == 200
+    assert provider.wait_for(1)[0].header("origin") is None
+
+
+def test_steps_neither(proxy: RunningProxy, provider: FakeProvider) -> None:
+    step = {"provider": "openai", "query": CHAT, "headers": {"x-own": "1"}}
+    assert send(proxy, "/", [step], headers=BEARER | PAGE).status == 200
+    (arrived,) = provider.wait_for(1)
+    assert arrived.header("origin") is None and arrived.header("x-own") == "1"
+
+
 def test_redirect_that_is_held_back(proxy: RunningProxy, provider: FakeProvider) -> None:
     provider.next(302, {"Location": "https://evil.example/"})
     reply = send(proxy, PATH, CHAT, headers=BEARER | PAGE)

@@ -155,7 +155,7 @@ def _permitted(arrival: Arrival, permit: Permit, removed: list[str]) -> Iterator
 def _removed(arrival: Arrival, permit: Permit) -> Iterator[str]:
     """What of the request does not reach the provider, by name."""
     kept = stripped_headers(arrival.headers, arrival.websocket, permit.target.mode != "direct")
-    names = {name.lower() for name, _ in kept}
+    names = {name.lower() for name, _ in kept} - (permit.dropped & {"origin"})
     yield from (name.lower() for name, _ in arrival.headers if name.lower() not in names | {"host"})
     if stripped_target(arrival.target) != arrival.target:
         yield "credentials in the query"

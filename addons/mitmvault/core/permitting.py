@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from mitmvault.core import body as bodies
 from mitmvault.core import path_model, universal
-from mitmvault.core.arrival import Arrival
+from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.catalogue import Auth
 from mitmvault.core.credentials import stripped_target
 from mitmvault.core.detours import chosen
@@ -87,8 +87,7 @@ def permitted(
         model=model,
         body=edited,
         dialect=admission.dialect,
-        # A signature covers the whole body, and AWS takes it in one piece.
-        dropped=frozenset({"transfer-encoding"}) if target.signing else frozenset(),
+        dropped=_dropped(arrival, target),
         frames=frames,
         counting=_counting(admission, model),
     )
@@ -138,6 +137,14 @@ def _counting(admission: Admission, model: ModelEdit | None) -> Counting:
     shape = "anthropic" if admission.target.mode == "rest" and path.endswith("/messages") else spec.usage_for(path)
     names = (model.sent, model.sent.partition("/")[2], model.asked) if model else ()
     return Counting(shape, spec.prices, tuple(dict.fromkeys(name for name in names if name)))
+
+
+def _dropped(arrival: Arrival, target: Target) -> frozenset[str]:
+    """The client's headers that are not for the provider."""
+    # Which pages may ask at our own address, we say (core/cors.py); Anthropic and Ollama refuse what has an Origin.
+    page = {"origin"} if arrival.way is Way.LISTENER and arrival.has("origin") else set()
+    # A signature covers the whole body, and AWS takes it in one piece.
+    return frozenset(page | {"transfer-encoding"} if target.signing else page)
 
 
 def _keys(world: World, arrival: Arrival, known: Known) -> tuple[Key, ...]:

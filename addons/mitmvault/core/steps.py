@@ -172,7 +172,9 @@ def _permit(world: World, arrival: Arrival, user: User, found: Found, shared: bo
     headers = own | dict(made.headers) | dict([universal.JSON_TYPE])
     body = wanted.query if made.body is None and not made.steps else made.body
     headers.pop("content-length", None)
-    return replace(made, headers=tuple(headers.items()), body=body, dropped=universal.FRAMING, step=wanted.number)
+    return replace(
+        made, headers=tuple(headers.items()), body=body, dropped=made.dropped | universal.FRAMING, step=wanted.number
+    )
 
 
 def _arrival(arrival: Arrival, wanted: Wanted) -> Arrival:

@@ -60,7 +60,9 @@ def wrapping(permit: Permit, arrival: Arrival, plain: bytes | None, limit: int) 
 def of_steps(permit: Permit, steps: tuple[Step, ...]) -> Permit:
     """The permit with a body made of steps, and the headers that fit it."""
     headers = {name: value for name, value in permit.headers if name not in FRAMING} | dict([JSON_TYPE])
-    return replace(permit, steps=steps, keys=(), body=None, headers=tuple(headers.items()), dropped=FRAMING)
+    return replace(
+        permit, steps=steps, keys=(), body=None, headers=tuple(headers.items()), dropped=permit.dropped | FRAMING
+    )
 
 
 def unwrapped(body: bytes) -> bytes:

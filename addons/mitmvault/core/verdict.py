@@ -176,7 +176,7 @@ class Permit:
     model: ModelEdit | None
     body: bytes | None  # the edited body; None: the body as it came
     dialect: str
-    dropped: frozenset[str] = frozenset()  # headers of the client, in lower case, that do not fit the body any more
+    dropped: frozenset[str] = frozenset()  # headers of the client, in lower case, that are not sent on
     steps: tuple[Step, ...] = ()  # what the body is made of, where the keys stand in it
     slots: tuple[Slot, ...] = ()  # where they stand
     step: int | None = None  # which of a client's own steps this is, from 0
