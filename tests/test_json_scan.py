@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import tracemalloc
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mitmvault.core import json_scan
 from mitmvault.core.json_scan import LIMIT, Path, Scanner
 from tests.answers_with_usage import pieces
 
@@ -39,14 +41,17 @@ def expected(value: Any, path: Path = ()) -> list[tuple[Path, Any]]:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
     documents=st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=1, max_size=3),
     indent=st.sampled_from([None, 2]),
     form=st.sampled_from(["single", "array", "lines"]),
     cuts=st.lists(st.integers(0, 2000), max_size=10),
+    short=st.sampled_from([1, 8, 512]),
 )
-def test_against_a_real_parser(documents: list[Any], indent: int | None, form: str, cuts: list[int]) -> None:
+def test_against_a_real_parser(
+    documents: list[Any], indent: int | None, form: str, cuts: list[int], short: int
+) -> None:
     if form == "single":
         documents = documents[:1]
         text = json.dumps(documents[0], indent=indent, ensure_ascii=False)
@@ -54,7 +59,8 @@ def test_against_a_real_parser(documents: list[Any], indent: int | None, form: s
         text = json.dumps(documents, indent=indent, ensure_ascii=False)
     else:
         text = "\n".join(json.dumps(document, ensure_ascii=False) for document in documents)
-    found = scan(text.encode(), cuts)
+    with patch.object(json_scan, "_SHORT", short):  # from how many bytes on pieces are passed over at once
+        found = scan(text.encode(), cuts)
     assert found == [pair for document in documents for pair in expected(document)]
 
 
@@ -89,6 +95,14 @@ def test_memory_is_bounded(chunk: bytes) -> None:
         assert tracemalloc.get_traced_memory()[1] < 8 * LIMIT
     finally:
         tracemalloc.stop()
+
+
+def test_what_is_passed_over_at_once() -> None:
+    """Strings with brackets and escaped quotes, deep and shallow, in pieces of many sizes."""
+    inner = {"a": [{"b": 'x"}]\\'}, [[[]]], "]" * 40], "usage": {"c": 1}}
+    body = json.dumps({"list": [inner] * 300, "text": 'say "}" ' * 500, "x": 7, "usage": {"deep": [inner]}}).encode()
+    for size in (1, 100, 1000, 16384, len(body)):
+        assert scan(body, list(range(0, len(body), size))) == [(("x",), 7), (("usage",), {"deep": [inner]})]
 
 
 def test_brackets_do_not_nest_a_stack() -> None:

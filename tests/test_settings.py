@@ -147,3 +147,9 @@ def test_models_timeout_is_some_seconds(value: str) -> None:
     assert load("models_timeout: 60").models_timeout == 60
     with pytest.raises(SettingsError, match="models_timeout"):
         load(f"models_timeout: {value}")
+
+
+def test_include_usage_is_a_flag() -> None:
+    assert load("include_usage: true").include_usage and not load("").include_usage
+    with pytest.raises(SettingsError, match="include_usage"):
+        load("include_usage: always")

@@ -188,6 +188,60 @@ def test_a_stream_without_usage_is_estimated(
     assert row.cost == pytest.approx((row.tokens_in or 0) * 2.5e-6 + 125 * 10e-6)
 
 
+@pytest.fixture
+def asking(proxy: RunningProxy) -> Iterator[None]:
+    """With the setting include_usage."""
+    before = proxy.home.settings.read_text()
+    proxy.home.settings.write_text(before + "include_usage: true\n")
+    yield
+    proxy.home.settings.write_text(before)
+
+
+@pytest.mark.usefixtures("asking")
+def test_a_stream_that_states_usage_on_demand(
+    proxy: RunningProxy, provider: FakeProvider, told: Callable[[], Record]
+) -> None:
+    """The provider is asked, the client does not see it, the ledger has it."""
+    answer = NAMED["openai-chat-stream-cached"]
+    script(provider, answer)
+    asked = json.dumps(CHAT | {"stream": True}).encode()
+    reply = send(proxy, CHATS, asked, headers=HEAD | {"Accept-Encoding": "gzip"})
+    (arrived,) = provider.wait_for(1)
+    assert arrived.body.replace(b'"stream_options":{"include_usage":true},', b"") == asked != arrived.body
+    assert arrived.header("accept-encoding") == "identity"
+    usage = next(event for event in answer.body.split(b"\n\n") if b'"choices":[]' in event)
+    assert reply.body == answer.body.replace(usage + b"\n\n", b"")
+    assert tokens(told()) == answer.expect and told().tokens_source == "stated"
+
+
+@pytest.mark.usefixtures("asking")
+def test_each_event_passes_when_it_is_whole(
+    proxy: RunningProxy, provider: FakeProvider, told: Callable[[], Record]
+) -> None:
+    stream = provider.stream()
+    with connection(proxy) as conn:
+        conn.request("POST", CHATS, json.dumps(CHAT | {"stream": True}), HEAD)
+        answer = conn.getresponse()
+        for chunk in (b'data: {"choices":[{}]}\n\n', b"data: x\r\n\r\n"):
+            stream.send(chunk)
+            assert answer.read(len(chunk)) == chunk
+        stream.send(b'data: {"choices":[],"usage":{}}\n\n')
+        stream.send(b"data: [DONE]")
+        stream.finish()
+        assert answer.read() == b"data: [DONE]"
+    assert told().status == 200
+
+
+@pytest.mark.usefixtures("asking")
+def test_who_asks_for_usage_gets_it(proxy: RunningProxy, provider: FakeProvider, told: Callable[[], Record]) -> None:
+    answer = NAMED["openai-chat-stream"]
+    script(provider, answer, "gzip")
+    body = CHAT | {"stream": True, "stream_options": {"include_usage": True}}
+    reply = send(proxy, CHATS, body)
+    assert reply.body == CODINGS["gzip"](answer.body)
+    assert provider.wait_for(1)[0].json == body and tokens(told()) == answer.expect
+
+
 def test_the_report_adds_them_up(proxy: RunningProxy) -> None:
     """The last test of the file."""
     spent = [row for row in rows(proxy.home.ledger) if row.tokens_in]

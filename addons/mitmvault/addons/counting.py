@@ -1,6 +1,7 @@
 """Tokens and cost of every answer, counted from a copy of its bytes as they pass. Thin: core.token_meter counts.
 
-Rules: 1. No byte is changed or kept back, and no failure here reaches a request.
+Rules: 1. No byte is changed or kept back, and no failure here reaches a request. The chunk about usage that we have
+          asked for ourselves (setting include_usage) is left out.
        2. The answer that the client gets is counted: of several attempts the last, of several steps the one that
           answered. A question that only looks something up (GET) spends nothing, nor does an error.
        3. An answer that was cut off counts as far as it came.
@@ -22,6 +23,7 @@ from mitmvault.addons.bookkeeper import USAGE
 from mitmvault.addons.fail_closed import report
 from mitmvault.core.estimate import account
 from mitmvault.core.permitting import BODILESS
+from mitmvault.core.stream_options import Leaving
 from mitmvault.core.token_meter import TokenMeter
 from mitmvault.core.usage import SHAPES
 from mitmvault.core.verdict import Counting
@@ -81,6 +83,8 @@ class Counter:
         meter = TokenMeter(SHAPES[counting.shape], {name.lower(): value for name, value in response.headers.items()})
         flow.request.__dict__[_ATTRIBUTE] = Begun(meter, counting, asked)
         response.stream = _beside(response.stream, meter)
+        if counting.added and _is_plain_stream(response.headers):
+            response.stream = _leaving(response.stream, Leaving())
         self._open[flow.id] = flow
 
     def _end(self, flow: http.HTTPFlow) -> None:
@@ -105,6 +109,26 @@ def counted(begun: Begun) -> dict[str, Any] | None:
     models = (count.model, *counting.models) if count.model else counting.models
     cost = count.cost if count.cost is not None else prices.cost(counting.prices, models, found)
     return {**found, "cost": cost}
+
+
+def _is_plain_stream(headers: http.Headers) -> bool:
+    """Are these events whose bytes can be left out?"""
+    plain = headers.get("content-encoding", "identity").strip().lower() == "identity"
+    return plain and "content-length" not in headers and "event-stream" in headers.get("content-type", "").lower()
+
+
+def _leaving(stream: Stream, leaving: Leaving) -> Stream:
+    """Only whole events are passed on; what comes at the end (b"") may be several pieces."""
+
+    def shortened(data: bytes) -> Iterable[bytes]:
+        passed = stream(data)
+        joined = passed if isinstance(passed, bytes) else b"".join(passed)
+        kept = leaving.feed(joined) if joined else b""
+        if not data:
+            kept += leaving.feed(b"")
+        return [kept] if kept else []
+
+    return shortened
 
 
 def _beside(stream: Stream, meter: TokenMeter) -> Stream:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mitmvault.core import coding, member, multipart, span
+from mitmvault.core import coding, member, multipart, span, stream_options
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.vault import Provider
@@ -29,7 +29,7 @@ class Reading:
     span: span.Span | None
     form: bool = False
     sniffed: bool = False  # JSON that was not declared as such
-    shortened: bool = False  # a member was taken out: the body must be written, whatever its model
+    edited: bool = False  # a member was taken out or put in: the body must be written, whatever its model
     given: str | None = None  # the model that the operator sets, where the client leaves it to him
 
     @property
@@ -48,7 +48,12 @@ class Reading:
         found = member.taken(self.plain, name) if (self.span or self.lacks_model) and not self.form else None
         if found is None:
             return None
-        return replace(self, plain=found[0], span=span.find(found[0]), shortened=True), found[1]
+        return replace(self, plain=found[0], span=span.find(found[0]), edited=True), found[1]
+
+    def asking_usage(self) -> Reading | None:
+        """The reading of the body with stream_options.include_usage; None where that is not to be put in."""
+        plain = None if self.form else stream_options.asking(self.plain)
+        return replace(self, plain=plain, span=span.find(plain), edited=True) if plain else None
 
     def with_model(self, model: str) -> bytes:
         """The body with another model, without a coding."""
@@ -56,9 +61,9 @@ class Reading:
             return span.insert(self.plain, model)
         return (multipart.replace if self.form else span.replace)(self.plain, self.span, model)
 
-    def written(self, model: str) -> bytes:
-        """The body with another model, in the coding it came in."""
-        return coding.encode(self.with_model(model), self.coding)
+    def written(self, model: str | None = None) -> bytes:
+        """The body in the coding it came in, with another model if one is given."""
+        return coding.encode(self.plain if model is None else self.with_model(model), self.coding)
 
 
 def read(arrival: Arrival, body: bytes, limit: int) -> Reading | None:

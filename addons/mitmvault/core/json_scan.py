@@ -5,7 +5,8 @@ Rules: 1. Memory is bounded: names and values of what is wanted are kept, up to 
           streams one array, other providers a document a line.
        3. Nothing is refused. What is not JSON has no members, or wrong ones: the caller decodes the values.
 
-How: only quotes, brackets, colons and commas are looked at, below wanted objects only quotes and brackets.
+How: only quotes, brackets, colons and commas are looked at, below wanted objects only quotes and brackets. There, a
+piece that does not come back up is passed over at once: without its strings, brackets that close each other go.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ _NAME_LIMIT = 256
 _ON_THE_PATH = re.compile(rb'["{}\[\]:,]')
 _BELOW = re.compile(rb'["{}\[\]]')
 _STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_WHOLE_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_UP_TO_A_HALF_STRING = re.compile(rb'[^"]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"]*+)*+', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 _BACKSLASH = 0x5C
+_SHORT = 512  # bytes that are not worth it
+_NESTED = 16
 
 
 class Scanner:
@@ -42,9 +48,14 @@ class Scanner:
         """Some more bytes; returns the wanted values that ended in them. Does not raise."""
         found: list[tuple[Path, bytes]] = []
         at = begin = 0  # where to go on, and where the value that is being kept goes on
+        step_by_step = 0  # up to here
         while at < len(data):
             if self._string:
                 at = self._in_string(data, at)
+                continue
+            if self._below and at >= step_by_step and len(data) - at > _SHORT:
+                at = self._passed_over(data, at)
+                step_by_step = at + _SHORT
                 continue
             match = (_BELOW if self._below or not self._inside else _ON_THE_PATH).search(data, at)
             if match is None:
@@ -74,6 +85,20 @@ class Scanner:
             self._keep(data[begin:])
         return found
 
+    def _passed_over(self, data: bytes, at: int) -> int:
+        """Pass over what surely stays below, in longer and longer pieces; returns where to go on. Not in a string."""
+        length = 2 * _SHORT
+        while at < len(data):
+            match = _UP_TO_A_HALF_STRING.match(data, at, at + length)
+            end = match.end() if match else at
+            left = _unmatched(_WHOLE_STRING.sub(b"", data[at:end]))
+            closed = left.count(b"}") + left.count(b"]")
+            if closed >= self._below or end == at:
+                break
+            self._below += len(left) - 2 * closed
+            at, length = end, 2 * length
+        return at
+
     def _open(self, mark: bytes) -> None:
         path = (*self._path, self._name or "")
         if mark == b"{" and path in self._passed and self._value is None:
@@ -101,6 +126,17 @@ class Scanner:
             self._value += piece
             if len(self._value) > self._limit:
                 self._value = None
+
+
+def _unmatched(piece: bytes) -> bytes:
+    """The brackets of a piece without strings, but for pairs that close each other, if they are not nested deeply."""
+    brackets = piece.translate(None, _NO_BRACKETS)
+    for _ in range(_NESTED):
+        before = len(brackets)
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if len(brackets) == before:
+            break
+    return brackets
 
 
 def _decoded(text: bytes) -> str:

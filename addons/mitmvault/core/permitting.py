@@ -10,7 +10,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from mitmvault.core import body as bodies
-from mitmvault.core import path_model, universal
+from mitmvault.core import path_model, stream_options, universal
 from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.catalogue import Auth
 from mitmvault.core.credentials import stripped_target
@@ -43,7 +43,9 @@ def destined(world: World, arrival: Arrival, user: User, found: Route, mode: str
     in_path = path_model.find(found.known.spec.model_in_path, found.native.path)
     needs_body = target.wraps_body or ((target.prefixes_model or user.models is not None) and in_path is None)
     model = in_path.value if in_path else None
-    return Admission(user, found.known, found.rule, target, model, needs_body and arrival.method not in BODILESS)
+    asks_usage = world.settings.include_usage and stream_options.is_offered(found.known.spec, found.native.path)
+    waits = needs_body and arrival.method not in BODILESS
+    return Admission(user, found.known, found.rule, target, model, waits, asks_usage)
 
 
 def permitted(
@@ -55,6 +57,8 @@ def permitted(
     """
     entry, target = admission.known.entry, admission.target
     assert entry
+    asking = reading.asking_usage() if reading and admission.asks_usage else None
+    reading = asking or reading
     # Where the path names the model, the provider obeys the path: a field of that name in the body is not it.
     asked = named or admission.path_model or (reading.model if reading else None) or _model_in_query(arrival, admission)
     frames = _frames(arrival, admission, asked)
@@ -71,16 +75,18 @@ def permitted(
     if target.prefixes_model and model and model.sent != (plain_id := named or model.asked):
         prefix, source = model.sent.removesuffix(plain_id), bodies.prefix_from(entry, plain_id, target.prefix)
         model = replace(model, why=f"{prefix} in front, as {source} says")
-    changed = reading and model and (reading.shortened or reading.given or model.sent != model.asked)
+    changed = reading and model and (reading.edited or reading.given or model.sent != model.asked)
     if reading and model and changed and not admission.path_model:
         edited = reading.written(model.sent)
+    elif asking:
+        edited = asking.written()
     auth = _COMPAT_AUTH if target.prefixes_model else admission.known.spec.auth_for(target.native_path)
     found = Permit(
         user=admission.user.name,
         provider=admission.known.name,
         rule=admission.rule,
         target=target,
-        headers=_headers(arrival, admission, edited, reading),
+        headers=(*_headers(arrival, admission, edited, reading), *(stream_options.HEADERS if asking else ())),
         keys=chosen(arrival, admission.known, usable_keys(admission.known) if target.sends_key else ()),
         key_header=auth.header,
         key_template=auth.template,
@@ -89,7 +95,7 @@ def permitted(
         dialect=admission.dialect,
         dropped=_dropped(arrival, target),
         frames=frames,
-        counting=_counting(admission, model),
+        counting=replace(_counting(admission, model), added=asking is not None),
     )
     if not target.wraps_body:
         return found

@@ -48,6 +48,7 @@ class Settings:
     log_format: str = "text"  # of what is written to the terminal: text | json
     response_headers: bool = False  # do answers carry the request's id and the overhead?
     ledger_days: int = 90  # how long the ledger keeps what happened; 0: nothing is recorded
+    include_usage: bool = False  # are chat streams asked to state their tokens, where they do so on demand alone?
     models_timeout: int = 5  # seconds that GET /v1/models waits for a provider's own list
     default_model: str | None = None  # where the model chooses the provider: for "default", and for no model at all
     environment_keys: bool = True  # are provider keys taken from the environment, where the vault has none?
@@ -195,6 +196,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "log_format": _one_of(*LOG_FORMATS),
     "response_headers": _flag,
     "ledger_days": _days,
+    "include_usage": _flag,
     "models_timeout": _patience,
     "default_model": _model,
     "environment_keys": _flag,

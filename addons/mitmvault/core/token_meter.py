@@ -10,7 +10,7 @@ Rules: 1. It never raises, and what it keeps is bounded: what it cannot count is
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from mitmvault.core import aws_events, coding, estimate, sse
 from mitmvault.core.json_scan import Scanner
@@ -94,15 +94,20 @@ class _Events:
     def feed(self, data: bytes) -> None:
         raise NotImplementedError
 
-    def take(self, document: bytes) -> None:
-        """One document. The first that states usage is read; of the others the newest, at the end."""
-        if not self._needle.search(document):
+    def take(self, piece: bytes) -> None:
+        """Some whole documents. The first ones that state usage are read; of the others the newest, at the end."""
+        self.hear(piece)
+        if not self._needle.search(piece):
             return
         if self._first:
             self._first = False
-            self._read(document)
+            self._read(piece)
         else:
-            self._newest = document
+            self._newest = piece
+
+    def documents(self, piece: bytes) -> Iterable[bytes]:
+        """The documents in a piece."""
+        return (piece,)
 
     def hear(self, piece: bytes) -> None:
         """Keep what the model says in a piece of the stream."""
@@ -121,9 +126,11 @@ class _Events:
         delta = self._lengths[True] > 0
         return bytes(self._texts[delta]), self._lengths[delta]
 
-    def _read(self, document: bytes) -> None:
-        for path, raw in Scanner(self._shape.wanted).feed(document):
-            self._tally.add(path, raw)
+    def _read(self, piece: bytes) -> None:
+        for document in self.documents(piece):
+            if self._needle.search(document):
+                for path, raw in Scanner(self._shape.wanted).feed(document):
+                    self._tally.add(path, raw)
 
 
 class _Sse(_Events):
@@ -134,17 +141,14 @@ class _Sse(_Events):
     def feed(self, data: bytes) -> None:
         piece, _ = self._splitter.feed(data)
         if piece:
-            self._piece(piece)
+            self.take(piece)
 
     def end(self) -> None:
-        self._piece(self._splitter.rest())
+        self.take(self._splitter.rest())
         super().end()
 
-    def _piece(self, piece: bytes) -> None:
-        self.hear(piece)
-        if self._needle.search(piece):
-            for event in sse.events(piece):
-                self.take(sse.data_of(event))
+    def documents(self, piece: bytes) -> Iterable[bytes]:
+        return map(sse.data_of, sse.events(piece))
 
 
 class _Lines(_Events):
@@ -158,21 +162,18 @@ class _Lines(_Events):
         self._held += data
         end = self._held.rfind(b"\n", len(self._held) - len(data)) + 1
         if end:
-            self._piece(bytes(self._held[:end]))
+            self.take(bytes(self._held[:end]))
         elif len(self._held) > EVENT_LIMIT:
             end = len(self._held)
         del self._held[:end]
 
     def end(self) -> None:
-        self._piece(bytes(self._held))
+        self.take(bytes(self._held))
         self._held.clear()
         super().end()
 
-    def _piece(self, piece: bytes) -> None:
-        self.hear(piece)
-        if self._needle.search(piece):
-            for line in piece.split(b"\n"):
-                self.take(line)
+    def documents(self, piece: bytes) -> Iterable[bytes]:
+        return piece.split(b"\n")
 
 
 class _Frames(_Events):
@@ -182,7 +183,6 @@ class _Frames(_Events):
 
     def feed(self, data: bytes) -> None:
         for payload in self._frames.feed(data):
-            self.hear(payload)
             self.take(payload)
 
 

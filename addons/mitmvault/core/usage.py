@@ -62,7 +62,7 @@ class Shape:
     cache_beside_input: bool = False
     reasoning_beside_output: bool = False
     headers: Mapping[str, str] | None = None  # what it means -> the header of the answer that says so
-    asked: bool = True  # do streams of chats state it on demand alone (stream_options.include_usage)?
+    asked: bool = False  # do streams of chats state it on demand alone (stream_options.include_usage)?
 
     @property
     def wanted(self) -> frozenset[Path]:
@@ -96,6 +96,7 @@ _OPENAI = Shape(
         "cached_write": _paths("prompt_tokens_details.cache_write_tokens", "input_tokens_details.cache_write_tokens"),
         "reasoning": _paths("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
     },
+    asked=True,
 )  # fmt: skip
 _ANTHROPIC = Shape(
     places=_paths("usage", "message.usage"),
@@ -111,7 +112,7 @@ _ANTHROPIC = Shape(
 )
 SHAPES: dict[str, Shape] = {
     "openai": _OPENAI,
-    "openrouter": replace(_OPENAI, members={**_OPENAI.members, "cost": _paths("cost")}),  # in US dollars
+    "openrouter": replace(_OPENAI, members={**_OPENAI.members, "cost": _paths("cost")}, asked=False),  # US dollars
     "perplexity": replace(_OPENAI, members={**_OPENAI.members, "cost": _paths("cost.total_cost")}, asked=False),
     "unasked": replace(_OPENAI, asked=False),  # as openai, but streams state it without being asked
     "workers-ai": replace(_OPENAI, places=_paths("usage", "result.usage", "response.usage"), asked=False),

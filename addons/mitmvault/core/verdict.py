@@ -63,6 +63,7 @@ class Admission:
     target: Target
     path_model: str | None  # the model, where the path names it
     needs_body: bool  # the model in the body must be read or changed before anything may be sent
+    asks_usage: bool = False  # a stream is to be asked for its tokens, if its body can be read
 
     @property
     def dialect(self) -> str:
@@ -110,6 +111,7 @@ class Counting:
     shape: str = "openai"  # of core.usage.SHAPES
     prices: str = ""  # the provider's name in the price list; "": not there
     models: tuple[str, ...] = ()  # what the model may be called there, beside what the answer calls it
+    added: bool = False  # we have asked for the usage: the client expects no chunk about it
 
 
 @dataclass(frozen=True)
