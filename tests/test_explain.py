@@ -11,9 +11,11 @@ from click.testing import CliRunner
 
 from mitmvault.cli.main import cli
 from mitmvault.core.explain import explain
+from mitmvault.core.record import Record
 from mitmvault.core.secret import Secret
 from mitmvault.home import store
 from mitmvault.home.layout import Home
+from mitmvault.home.sqlite_ledger import SqliteLedger
 from mitmvault.local.pages import PAGES
 from tests.proxy import KEY, PASSWORD, TOKEN, key
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, TOKENS, arrival, bearer, chat, intercepted, through_gateway, world
@@ -194,3 +196,20 @@ def test_a_list_of_models_is_ours_where_the_vault_names_some_and_the_providers_w
 def test_the_vault_is_no_provider_and_takes_no_user_token(target: str) -> None:
     (_, page) = explain(world(), arrival(target, bearer(), method="GET"), pages=PAGES).steps
     assert page == ("page", f"mitmvault answers {target.partition('?')[0]} itself, to the crypto token")
+
+
+def test_a_flow_that_only_the_ledger_remembers(home: Home) -> None:
+    ledger = SqliteLedger(home.ledger)
+    ledger.write([Record(1.0, "alice", provider="groq", key="#1 …a1f3", status=200, flow="4f1c2a9b-0000-4000-8000-1")])
+    ledger.close()
+    found = run("4f1c2a9b")
+    assert found.exit_code == 0 and "story\talice → groq · key #1 …a1f3\n" in found.output
+    assert "not remembered" in found.output and "200 to the client" in found.output
+    assert run("4f1c2a9c").exit_code == 1
+
+
+def test_the_dashboard_is_no_provider() -> None:
+    (_, page) = explain(world(), arrival("/ui/api/now", bearer(), method="GET"), pages=PAGES).steps
+    assert page == ("page", "mitmvault answers it itself, to admins: the dashboard")
+    final = explain(world(), arrival("/ui/x", bearer(), ("X-Host-Final", "api.openai.com"), method="GET"), pages=PAGES)
+    assert final.facts["provider"] == "openai"

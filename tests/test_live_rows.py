@@ -8,7 +8,8 @@ FLOW = "4f1c2a9b-0000-4000-8000-000000000000"
 MINUTE = {"requests": 120, "errors": 1, "aborted": 0, "tokens_in": 12_345, "tokens_out": 600, "tokens_unknown": 0,
           "cost": 0.12, "cost_unknown": 2, "bytes_in": 1, "bytes_out": 2}  # fmt: skip
 GOING = {"flow": FLOW, "user": "alice", "method": "POST", "provider": "groq", "model": "a", "key": "#1 …a1f3",
-         "phase": "streaming", "age": 2.5, "attempts": 2, "bytes_in": 10, "bytes_out": 3000}  # fmt: skip
+         "phase": "streaming", "age": 2.5, "attempts": 2, "bytes_in": 10, "bytes_out": 3000, "tokens_out": 99,
+         "tokens_per_second": 41.6}  # fmt: skip
 KEY = {"provider": "groq", "key": "#1 …a1f3", "state": "ok", "used": 3, "status": 200, "last": 90.0, "until": None}
 ERROR = {"at": 95.0, "user": None, "provider": None, "model": None, "status": 401, "reason": "missing_token", "flow": FLOW}  # fmt: skip
 
@@ -40,7 +41,7 @@ def test_unknown_is_not_0():
 def test_tables():
     found = rows(status())
     assert found["under way"] == [{"age": "2.5 s", "user": "alice", "provider": "groq", "model": "a", "key": "#1 …a1f3",
-                                   "phase": "streaming ×2", "in": "10 B", "out": "3.00 kB", "out/s": "-",
+                                   "phase": "streaming ×2", "in": "10 B", "out": "3.00 kB", "out/s": "-", "tok/s": "~42",
                                    "flow": "4f1c2a9b"}]  # fmt: skip
     assert found["keys"] == [
         {"provider": "groq", "key": "#1 …a1f3", "state": "ok", "used": "3", "last": "200, 10.0 s ago"}
@@ -50,11 +51,19 @@ def test_tables():
 
 
 def test_what_there_is_not():
-    going = GOING | {"provider": None, "model": None, "key": None, "phase": "request", "attempts": 1}
+    going = GOING | {
+        "provider": None,
+        "model": None,
+        "key": None,
+        "phase": "request",
+        "attempts": 1,
+        "tokens_per_second": None,
+    }
     key = KEY | {"state": "unused", "used": 0, "status": None, "last": None}
     error = ERROR | {"status": None, "reason": None, "flow": None}
     found = rows(status(under_way=[going], keys=[key], errors=[error]))
     assert (found["under way"][0]["provider"], found["under way"][0]["phase"]) == ("-", "request")
+    assert found["under way"][0]["tok/s"] == "-"
     assert found["keys"][0]["last"] == "-" and found["errors"][0]["what"] == "no answer"
     assert found["errors"][0]["flow"] == "-"
 

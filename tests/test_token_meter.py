@@ -104,6 +104,21 @@ def test_openai_states_nothing_before_the_end():
     assert found.usage == Usage() and found.text == 'Hello "usage": {"prompt_tokens":7} 世界'
 
 
+def test_what_was_heard_while_it_is_said():
+    """Asking changes nothing: the count at the end is the same."""
+    answer = NAMED["openai-chat-stream"]
+    made, heard = TokenMeter(SHAPES[answer.shape], answer.headers), []
+    for chunk in pieces(answer.body, list(range(0, len(answer.body), 40))):
+        made.feed(chunk)
+        heard.append(made.heard())
+    assert heard[0] is None and heard == sorted(heard, key=lambda count: count or 0) and heard[-1] > 5
+    assert counted(made.count().usage) == answer.expect
+    whole = TokenMeter(SHAPES["openai"], {"content-type": "application/json"})
+    whole.feed(b'{"choices":[{"message":{"content":"words"}}]}')
+    assert whole.heard() is None
+    assert TokenMeter(SHAPES["openai"], {"content-type": "image/png"}).heard() is None
+
+
 def test_responses_say_their_text_twice_and_are_heard_once():
     found = cut_after("openai-responses-stream", b"response.output_text.done")
     whole = cut_after("openai-responses-stream", b'"sequence_number":7,')

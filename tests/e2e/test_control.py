@@ -27,11 +27,13 @@ def test_under_way_then_ended(proxy: RunningProxy, provider: FakeProvider) -> No
     with connection(proxy) as conn:
         conn.request("POST", PATH, json.dumps(CHAT | {"stream": True}), BEARER | {"Content-Type": "application/json"})
         answer = conn.getresponse()
-        stream.send(b"data: 1\n\n")
-        assert answer.read(9) == b"data: 1\n\n"
+        piece = b'data: {"choices":[{"delta":{"content":"some words of a model"}}]}\n\n'
+        stream.send(piece)
+        assert answer.read(len(piece)) == piece
         (row,) = control_client.ask(proxy.home, "status")["under_way"]
         assert (row["user"], row["provider"], row["model"], row["phase"]) == ("alice", "openai", "m-1", "streaming")
-        assert row["bytes_out"] == 9 and row["bytes_in"] > 20
+        assert row["bytes_out"] == len(piece) and row["bytes_in"] > 20
+        assert row["tokens_out"] == 6 and row["tokens_per_second"] > 0
         shown = command(proxy, "top", "--once")
         assert shown.exit_code == 0 and "1 under way" in shown.stdout and row["flow"][:8] in shown.stdout
         told = command(proxy, "explain", row["flow"][:8])

@@ -99,6 +99,12 @@ class Counter:
             report("Counter._end", error)
 
 
+def heard(flow: http.HTTPFlow) -> int | None:
+    """Roughly the tokens of an answer that is on its way; None: not known."""
+    begun: Begun | None = flow.request.__dict__.get(_ATTRIBUTE)
+    return begun.meter.heard() if begun else None
+
+
 def counted(begun: Begun) -> dict[str, Any] | None:
     """What the bookkeeper writes down; None for an answer of which nothing is known."""
     count = begun.meter.count()

@@ -18,12 +18,11 @@ from mitmproxy.log import ALERT
 from mitmvault import __version__
 from mitmvault.addons.fail_closed import report
 from mitmvault.addons.keeper import Keeper
-from mitmvault.addons.observer import Observer
+from mitmvault.addons.observer import SHORTEST, Observer
 from mitmvault.core import outcome, ui
 from mitmvault.core.arrival import Arrival
 from mitmvault.core.control import ControlError
 from mitmvault.core.decide import authenticate
-from mitmvault.core.explain import Explanation
 from mitmvault.core.page import READ
 from mitmvault.core.printable import printable
 from mitmvault.core.refusal import Answer, Refusal, answer, json_answer
@@ -169,12 +168,13 @@ class Ui:
             return self.observer.explain(flow)
         except ControlError as error:
             forgotten = str(error)
+        missing = Refusal("not_found", f"{forgotten[:1].upper()}{forgotten[1:]}.")
+        if len(flow) < SHORTEST:
+            raise missing
         told = await self._read(lambda: {"row": self._dashboard.told(self.keeper.home.ledger, flow)})
         if told.get("row") is None:
-            raise Refusal("not_found", f"{forgotten[:1].upper()}{forgotten[1:]}.")
-        row = told["row"]
-        steps = (("story", row.story), ("decision", "not remembered any more: this is what the ledger has"))
-        return {"flow": flow} | outcome.whole(Explanation(steps, row.reason), row)
+            raise missing
+        return outcome.from_ledger(told["row"])
 
     async def _read(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What the ledger says, or why it says nothing."""

@@ -120,6 +120,7 @@ class Gate:
                 flow.response.headers["connection"] = "close"  # or a browser sends what it asked about here, too
             return
         if ui.covers(world, arrival.target) and not arrival.has("x-host-final") and is_own(world, arrival):
+            flow.metadata.pop("mitmvault_cors", None)  # no other origin may read it
             flow.response = response_of(ui.out_of_place(arrival))  # its answers hold a session: it must be no flow
             return
         came, arrival = arrival, follow(world, arrival)

@@ -15,6 +15,7 @@ from typing import Any
 from mitmproxy import http
 
 from mitmvault import __version__
+from mitmvault.addons import counting
 from mitmvault.addons.attempts import ATTEMPTS
 from mitmvault.addons.bookkeeper import Bookkeeper, row
 from mitmvault.addons.gate import arrival_of_pending
@@ -99,7 +100,8 @@ class Observer:
             permit, seen, user = permits.of(flow.request), meter.of(flow.request), _user(flow)
             if user is None:  # a page of ours, or somebody who is about to be refused
                 continue
-            filled = record.permitted(permit)
+            filled, said = record.permitted(permit), counting.heard(flow)
+            took = now - seen.first_byte if seen.first_byte is not None else 0.0
             found.append(
                 {
                     "flow": flow.id,
@@ -113,6 +115,8 @@ class Observer:
                     "attempts": len(flow.metadata.get(ATTEMPTS, ())) or 1,
                     "bytes_in": seen.bytes_in,
                     "bytes_out": seen.bytes_out,
+                    "tokens_out": said,  # an estimate
+                    "tokens_per_second": said / took if said and took > 0 else None,
                 }
             )
         return found

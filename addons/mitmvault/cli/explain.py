@@ -17,11 +17,16 @@ import msgspec
 
 from mitmvault.cli import table
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.core import curl, imagined
+from mitmvault.core import curl, imagined, outcome
 from mitmvault.core.arrival import Arrival, Way
+from mitmvault.core.control import ControlError
 from mitmvault.core.explain import Explanation, explain
+from mitmvault.core.record import Record
 from mitmvault.core.world import World
 from mitmvault.home import configuration, control_client
+from mitmvault.home.layout import Home
+from mitmvault.home.ledger import LedgerError
+from mitmvault.home.usage_report import SqliteReports
 from mitmvault.local.pages import PAGES
 
 _FLOW_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F-]{0,27})?\Z")
@@ -73,13 +78,31 @@ def explain_command(user: str | None, body_file: IO[bytes] | None, as_json: bool
 
 
 def _tell(flow: str, as_json: bool) -> None:
-    """What the running proxy knows about a flow. Raises ControlError."""
-    told = control_client.ask(chosen_home(), "explain", flow=flow)
+    """What the running proxy knows about a flow, else what the ledger does. Raises ControlError."""
+    home = chosen_home()
+    try:
+        told = control_client.ask(home, "explain", flow=flow)
+    except ControlError:
+        row = _row(home, flow)
+        if row is None:
+            raise
+        told = outcome.from_ledger(row)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(told)))
     else:
         table.show(f"flow {told['flow']}", ("step", "what"), [(name, text) for name, text in told["steps"]])
     sys.exit(0 if told["reason"] is None else 1)
+
+
+def _row(home: Home, flow: str) -> Record | None:
+    try:
+        reports = SqliteReports(home.ledger)
+    except LedgerError:  # there is none: what the proxy said is what the person should know
+        return None
+    try:
+        return reports.of_flow(flow)
+    finally:
+        reports.close()
 
 
 def _explained(world: World, command: curl.Command, user: str | None) -> Explanation:

@@ -17,7 +17,7 @@ _STYLES = {
     "limited": "yellow", "rejected": "red", "failing": "red", "expired": "dim", "unused": "dim", "unusable": "dim",
     "waiting": "yellow", "streaming": "green", "request": "cyan", "ok": "green",
 }  # fmt: skip
-_RIGHT = {"age", "in", "out", "out/s", "used", "ago"}
+_RIGHT = {"age", "in", "out", "out/s", "tok/s", "used", "ago"}
 _SPARE = {"key", "in", "attempts"}  # columns that a narrow terminal does without
 _NARROW = 100  # columns
 _MOST = {"under way": 20, "keys": 12, "errors": 8}  # rows

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from mitmvault.core import vault_api
+from mitmvault.core import ui, vault_api
 from mitmvault.core.arrival import Arrival, Way
 from mitmvault.core.credentials import stripped_headers, stripped_target
 from mitmvault.core.decide import decide
@@ -61,6 +61,10 @@ def explain(
         path = vault_api.path_of(arrival)
         return Explanation(
             (way, ("page", f"mitmvault answers {path} itself, to the crypto token")), facts={"page": path}
+        )
+    if ui.covers(world, arrival.target) and not arrival.has("x-host-final") and is_own(world, arrival):
+        return Explanation(
+            (way, ("page", "mitmvault answers it itself, to admins: the dashboard")), facts={"page": ui.ROOT}
         )
     try:
         own = find(pages, world, follow(world, arrival), 0.0)

@@ -1,7 +1,7 @@
 """What the running proxy tells of itself, as a line and tables for people. (addons/observer.py: the source)
 
 Rules: 1. Unknown is `?`, and what there is not is `-`. Neither is shown as 0.
-       2. Rates are of the time between two looks; the first look has none.
+       2. Rates of bytes are of the time between two looks; the first look has none. Tokens are estimated: `~`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def headline(status: Status) -> str:
 def tables(status: Status, before: Status | None) -> Iterator[tuple[str, Row, list[Row]]]:
     """(name, columns, rows) of what is under way, of the keys and of the last errors."""
     rates = _rates(status, before)
-    columns: Row = ("age", "user", "provider", "model", "key", "phase", "in", "out", "out/s", "flow")
+    columns: Row = ("age", "user", "provider", "model", "key", "phase", "in", "out", "out/s", "tok/s", "flow")
     yield "under way", columns, [_under_way(row, rates) for row in status["under_way"]]
     columns = ("provider", "key", "state", "used", "last")
     yield "keys", columns, [_key(row, status["now"]) for row in status["keys"]]
@@ -47,8 +47,12 @@ def _under_way(row: Status, rates: Mapping[str, float]) -> Row:
     return (
         units.duration(1000 * row["age"]), _word(row["user"]), _word(row["provider"]), _word(row["model"]),
         _word(row["key"]), phase, units.size(row["bytes_in"]), units.size(row["bytes_out"]),
-        "-" if rate is None else units.size(round(rate)), row["flow"][:SHOWN_ID],
+        "-" if rate is None else units.size(round(rate)), _speed(row["tokens_per_second"]), row["flow"][:SHOWN_ID],
     )  # fmt: skip
+
+
+def _speed(tokens: float | None) -> str:
+    return "-" if tokens is None else f"~{tokens:.0f}"
 
 
 def _key(row: Status, now: float) -> Row:

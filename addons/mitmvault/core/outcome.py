@@ -42,6 +42,12 @@ def whole(decision: Explanation, told: Record | None, attempts: Iterable[Told] =
     }
 
 
+def from_ledger(told: Record) -> dict[str, Any]:
+    """What is left of a request whose decision nobody remembers."""
+    steps = (("story", told.story), ("decision", "not remembered any more: this is what the ledger has"))
+    return {"flow": told.flow} | whole(Explanation(steps, told.reason), told)
+
+
 def _ending(told: Record) -> Iterator[str]:
     if told.status is not None:
         yield f"{told.status} to the client"

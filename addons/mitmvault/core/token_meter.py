@@ -47,6 +47,12 @@ class TokenMeter:
         except Exception:  # whatever it is: the answer is worth more than its count
             self._decode = None
 
+    def heard(self) -> int | None:
+        """Roughly the tokens that the model has said up to now; None where that is not to be told."""
+        if self._reader is None or self._decode is None:
+            return None
+        return estimate.tokens(*self._reader.said()) or None
+
     def count(self) -> Count:
         """What has been stated up to now, at the end of the answer or where it was cut off. Does not raise."""
         text, length = b"", 0

@@ -84,7 +84,7 @@ class Reports(Protocol):
         """The last requests whose number is above `after`, with their numbers, the newest first."""
 
     def of_flow(self, flow: str) -> Record | None:
-        """The last row of a flow; None for an id that is in no row."""
+        """The last row whose flow's id begins like this; None if there is none."""
 
     def close(self) -> None:
         """Let go of the database."""

@@ -91,7 +91,7 @@ class SqliteReports:
 
     def of_flow(self, flow: str) -> Record | None:
         """The last row of a flow; see `home.ledger.Reports`."""
-        sql = f"SELECT {_COLUMNS} FROM {TABLE} WHERE flow = :flow ORDER BY id DESC LIMIT 1"  # noqa: S608
+        sql = f"SELECT {_COLUMNS} FROM {TABLE} WHERE substr(flow, 1, length(:flow)) = :flow ORDER BY id DESC LIMIT 1"  # noqa: S608
         return next((_record(row) for row in self.rows(sql, Filter(0, 0), flow=flow)), None)
 
     def rows(self, sql: str, of: Filter, **more: Any) -> Iterator[Sequence[Any]]:

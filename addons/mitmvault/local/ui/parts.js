@@ -60,8 +60,9 @@ export function underWay(now) {
     el("th", { scope: "row" }, explainLink(row.flow, row.user ?? "–")),
     el("td", { class: "text" }, [row.provider, row.model].filter(Boolean).join(" · ") || "–"),
     el("td", {}, el("span", { class: `pill ${row.phase}` }, row.phase + (row.attempts > 1 ? ` ×${row.attempts}` : ""))),
-    cell(format.bytes(row.bytes_out)), cell(duration(1000 * row.age))));
-  const head = ["user", "provider and model", "phase", "out", "age"].map((title) => el("th", { scope: "col" }, title));
+    cell(row.tokens_per_second ? `~${count(row.tokens_per_second)}` : "–", row.tokens_per_second ? "" : "muted"),
+    cell(format.bytes(row.bytes_out), "spare"), cell(duration(1000 * row.age))));
+  const head = ["user", "provider and model", "phase", "tok/s", "out", "age"].map((title) => el("th", { scope: "col", class: title === "out" ? "spare" : null }, title));
   replace(byId("under-way"), el("div", { class: "head" }, el("h2", {}, "Under way"), el("span", { class: "note" }, count(rows.length))),
     rows.length ? scrolled("Under way", head, rows) : nothing("Nothing at this moment."));
 }
