@@ -17,7 +17,7 @@ PROXY = "http://127.0.0.1:8080"
 def facts(**fields) -> Facts:
     given = {
         "proxy": PROXY, "user": "alice", "token": TOKEN, "ca": "/h/ca.pem", "bundle": "/h/roots.pem",
-        "truststore": "/h/trust.jks", "node_preload": "/p/node.cjs", "specs": CATALOGUE.specs,
+        "truststore": "/h/trust.jks", "wgetrc": "/h/wgetrc", "node_preload": "/p/node.cjs", "specs": CATALOGUE.specs,
         "available": frozenset({"openai", "claude"}),
     }  # fmt: skip
     return Facts(**given | fields)

@@ -63,6 +63,7 @@ def changes(home: Home, wish: Wish, who: UserToken, proxy: Running, before: Mapp
         ca=str(trust.ca),
         bundle=str(trust.bundle),
         truststore=str(trust.truststore),
+        wgetrc=str(trust.wgetrc),
         node_preload=str(config_file("node-proxy.cjs")),
         specs=configuration.known(home).specs,
         available=proxy.providers,

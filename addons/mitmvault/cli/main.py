@@ -13,6 +13,7 @@ COMMANDS = {
     "serve": ("mitmvault.cli.serve:serve", "Run the proxy; the first time, set it up."),
     "run": ("mitmvault.cli.run:run", "Run a program through the proxy, unchanged."),
     "env": ("mitmvault.cli.env:env", "Print the variables that send programs through the proxy."),
+    "doctor": ("mitmvault.cli.doctor:doctor", "Say what is wrong and what to do; try this machine's programs."),
     "vault": ("mitmvault.cli.vault:vault", "Show, encrypt and decrypt the vault of provider keys."),
     "explain": ("mitmvault.cli.explain:explain_command", "Say where a request would go and why; nothing is sent."),
     "test": ("mitmvault.cli.test:run_cases", "Hold saved requests against a configuration; nothing is sent."),

@@ -27,6 +27,7 @@ class Facts:
     ca: str
     bundle: str
     truststore: str
+    wgetrc: str
     node_preload: str
     specs: tuple[Spec, ...]
     available: frozenset[str]  # names of the providers that the user may use and that have keys
@@ -99,6 +100,11 @@ def _appended(text: str, options: str) -> str:
 def bundle(facts: Facts, before: Before) -> str:
     """The usual authorities, the person's own and ours."""
     return facts.bundle
+
+
+def wgetrc(facts: Facts, before: Before) -> str:
+    """wget's configuration: the person's own, and the bundle."""
+    return facts.wgetrc
 
 
 def extra(facts: Facts, before: Before) -> str:

@@ -7,6 +7,7 @@ Rules: 1. The bundle holds what the machine trusts, what the person's variables 
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,16 +28,18 @@ OWN = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_C
 
 @dataclass(frozen=True)
 class ChildTrust:
-    """Our authority's certificate, the combined bundle (both PEM), and the truststore (JKS)."""
+    """Our authority's certificate, the combined bundle (both PEM), the truststore (JKS), and wget's configuration."""
 
     ca: Path
     bundle: Path
     truststore: Path
+    wgetrc: Path
 
 
 def ensure(home: Home, environ: Mapping[str, str]) -> ChildTrust:
     """Write what is missing or out of date. `environ`: the person's own. Raises HomeError."""
-    trust = ChildTrust(home.ca_certificate, home.path / "child-roots.pem", home.path / "child-truststore.jks")
+    trust = ChildTrust(home.ca_certificate, home.path / "child-roots.pem", home.path / "child-truststore.jks",
+                       home.path / "child-wgetrc")  # fmt: skip
     if not trust.ca.exists():
         raise HomeError(f"there is no certificate authority at {trust.ca} yet: start the proxy once, mitmvault serve")
     sources = [trust.ca, _system(environ, trust.bundle), *_own(environ, trust.bundle)]
@@ -46,7 +49,17 @@ def ensure(home: Home, environ: Mapping[str, str]) -> ChildTrust:
     pem = "".join(map(ssl.DER_cert_to_PEM_cert, found))
     _write(trust.bundle, pem.encode())
     _write(trust.truststore, java_truststore.truststore(found))
+    _write(trust.wgetrc, _wgetrc(environ, trust))
     return trust
+
+
+def _wgetrc(environ: Mapping[str, str], trust: ChildTrust) -> bytes:
+    """The person's own configuration of wget, and our line: what is built with GnuTLS reads no variable for these."""
+    named = environ.get("WGETRC") or os.path.join(environ.get("HOME", ""), ".wgetrc")
+    own = b""
+    if os.path.isfile(named) and os.path.realpath(named) != os.path.realpath(trust.wgetrc):  # else we are within a run
+        own = files.read(Path(named), MAX_BYTES)
+    return own.rstrip(b"\n") + b"\n" * bool(own) + f"ca_certificate = {trust.bundle}\n".encode()
 
 
 def _system(environ: Mapping[str, str], bundle: Path) -> Path:

@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,16 +109,20 @@ def _refuse_unreadable(home: Home) -> None:
         files.read(path, store.MAX_BYTES)
 
 
-def _warnings(home: Home) -> list[str]:
+def wide(home: Home) -> list[tuple[Path, int, int]]:
+    """What is open to others, with its mode and the one that it should have."""
     private = [home.vault, home.users, home.cryptoken, home.settings, home.ca, home.ca_key, home.ledger]
     before = [path.with_name(path.name + files.PREVIOUS) for path in (home.vault, home.users)]
-    return [text for path in (home.path, *private, *before) if (text := _wide(path))]
+    found = []
+    for path in (home.path, *private, *before):
+        with suppress(FileNotFoundError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & 0o077:
+                found.append((path, mode, files.PRIVATE_DIRECTORY if path.is_dir() else files.PRIVATE_FILE))
+    return found
 
 
-def _wide(path: Path) -> str | None:
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        return None
-    wanted = files.PRIVATE_DIRECTORY if path.is_dir() else files.PRIVATE_FILE
-    return f"{path} is open to others (mode {mode:04o}): chmod {wanted:03o} {path}" if mode & 0o077 else None
+def _warnings(home: Home) -> list[str]:
+    return [
+        f"{path} is open to others (mode {mode:04o}): chmod {wanted:03o} {path}" for path, mode, wanted in wide(home)
+    ]
