@@ -5,6 +5,7 @@ mitmproxy watches this file and loads it again when it changes; everything else 
 
 from mitmvault.addons.answers import Answers
 from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.commands import Commands
 from mitmvault.addons.control import Control
 from mitmvault.addons.counting import Counter
 from mitmvault.addons.dashboard import Ui
@@ -46,6 +47,7 @@ addons = [
     Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
     Rewrite(_observer),  # for people who look at a flow
     RequestLog(_bookkeeper),  # and its line, where lines are JSON
+    Commands(),  # and type into its command line
     Switchboard(),  # everything is ready, requests may leave
     _control,  # the owner's questions
     Presence(_keeper, _control),  # and say so

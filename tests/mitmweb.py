@@ -71,6 +71,18 @@ class Mitmweb:
         assert answer.status == 200, answer.read()
         connection.close()
 
+    def run(self, command: str, *arguments: str) -> dict[str, Any]:
+        """Type a command into the command line; what came of it, as `value` or `error`."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)  # the other one is the poll's
+        connection.request("POST", f"/commands/{command}", json.dumps({"arguments": arguments}), self._headers())
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        assert answer.status == 200, content
+        self.pages.add(content)
+        told: dict[str, Any] = json.loads(content)
+        return told
+
     def view(self, flow_id: str, name: str, part: str = "request") -> str:
         """The text that a content view shows of a flow."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)  # the other one is the poll's

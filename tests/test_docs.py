@@ -11,6 +11,7 @@ import click
 import pytest
 from mitmproxy.utils.emoji import emoji
 
+from mitmvault.addons.commands import Commands
 from mitmvault.addons.posture import KEPT
 from mitmvault.cli.main import cli
 from mitmvault.core import catalogue, environment, settings, vault_api
@@ -64,6 +65,12 @@ def test_no_documented_command_is_missing() -> None:
     assert {name for name in rows("docs/commands.md") if name.startswith("mitmvault")} == set(COMMANDS)
 
 
+def test_commands_of_the_command_line() -> None:
+    names = {member.command_name for member in vars(Commands).values() if hasattr(member, "command_name")}
+    documented = {name.split()[0] for name in rows("docs/inspection.md") if name.startswith("mitmvault.")}
+    assert names and documented == names
+
+
 def test_reasons() -> None:
     documented = {reason: int(cells[1]) for reason, cells in rows("docs/errors.md").items()}
     assert documented == {reason: status for reason, (status, _) in REASONS.items()}
@@ -75,7 +82,7 @@ def test_every_reason_is_used() -> None:
 
 
 def test_marks() -> None:
-    documented = re.findall(r"^\| (\S+) \| ", text("docs/inspection.md"), re.M)
+    documented = re.findall(r"^\| (\S+) \| ", text("docs/inspection.md").partition("## The view")[0], re.M)
     assert documented[1:] == [emoji[mark] for mark in MARKS.values()]
 
 

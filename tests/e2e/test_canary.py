@@ -258,9 +258,17 @@ def replayed(scene: Scene) -> None:
     scene.web.look()
 
 
+def saved(scene: Scene) -> None:
+    """Every flow as a case of tests, where it can be one."""
+    (folder := scene.home.path / "saved").mkdir()
+    scene.web.look()
+    for flow in scene.web.flows:
+        scene.web.run("mitmvault.test.save", f"@{flow['id']}", str(folder))
+
+
 TRAFFIC: list[Callable[[Scene], None]] = [
     plain_and_streamed, every_carrier, curl, held_streams, websockets, provider_errors, nonsense, broken_files, sdks,
-    replayed,
+    replayed, saved,
 ]  # fmt: skip
 
 
@@ -295,6 +303,7 @@ def seen(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFact
         "output": without_banner(proxy.stdout) + proxy.err,
         "files of the home": files,
         "command line": command_lines,
+        "saved tests": b"\n".join(path.read_bytes() for path in (home.path / "saved").iterdir()),
     }
 
 
@@ -327,6 +336,7 @@ PLACES = {
     "output": (b"client connect", b"refused", b"a changed file is not used"),
     "files of the home": (b"state.json", b'"pid"'),
     "command line": (b"mitmvault",),
+    "saved tests": (b"user: bob", b"refused: unknown_token", b"/v1/realtime", b"gemini-2.5-flash"),
 }
 
 

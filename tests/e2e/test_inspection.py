@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from mitmproxy.utils.emoji import emoji
 
+from mitmvault.cli.main import cli
 from mitmvault.core.secret import Secret
 from mitmvault.core.story import MARKS
 from mitmvault.home import store
@@ -102,6 +104,19 @@ def test_an_error_of_the_provider_has_a_mark_of_its_own(scene: Scene) -> None:
     flow, text = scene.shown(AT_OPENAI)
     assert flow["response"]["status_code"] == 429
     assert flow["marked"] == emoji[MARKS["failed"]] and "429 to the client" in step(text, "ended")
+
+
+def test_a_request_is_saved_as_a_test_that_finds_the_mistake(scene: Scene, tmp_path: Path) -> None:
+    flow, _ = scene.shown(AT_GROQ, CHAT | {"model": "llama-3.3"})
+    path = tmp_path / "groq.yaml"
+    assert scene.web.run("mitmvault.test.save", f"@{flow['id']}", str(path)) == {"value": f"saved: {path}"}
+    assert "already" in scene.web.run("mitmvault.test.save", f"@{flow['id']}", str(path))["error"]
+    assert leaks({"token": TOKEN, "key": KEY, "gateway": GATEWAY}, path.read_bytes()) == []
+    environ = {"MITMVAULT_HOME": str(scene.proxy.home), "AI_JSON_CRYPTOKEN": PASSWORD, "CLOUDFLARE_AIG_TOKEN": GATEWAY}
+    assert CliRunner().invoke(cli, ["test", str(path)], env=environ).exit_code == 0
+    path.write_text(path.read_text().replace("gorq/", "groq/"))  # what it should have been
+    found = CliRunner().invoke(cli, ["test", str(path)], env=environ)
+    assert found.exit_code == 1 and "model gorq/llama-3.3" in found.stdout
 
 
 @needs_chromium

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from mitmproxy import http
@@ -11,10 +12,13 @@ from mitmvault.core.credentials import CARRIERS, CREDENTIALS, stripped_headers, 
 from mitmvault.core.form import is_token
 from mitmvault.core.networks import is_local_peer
 from mitmvault.core.users import User
+from mitmvault.core.world import World
 from mitmvault.wire import modes
 
 HIDDEN = "[user token]"
 _REPLAYED = "mitmvault_arrival"
+_CAME = "_mitmvault_came"
+KEPT_BODY = 256 * 2**10
 
 
 def arrival_of(flow: http.HTTPFlow, in_tunnel: bool, vouched: User | None) -> Arrival:
@@ -42,6 +46,32 @@ def is_from_here(flow: http.HTTPFlow) -> bool:
     """Does the client's connection begin on this machine?"""
     peer, own = flow.client_conn.peername, flow.client_conn.sockname
     return bool(peer and own and is_local_peer(peer[0], own[0]))
+
+
+@dataclass
+class Came:
+    """A request as it came, for as long as its flow is there: on the request object, where nothing serialises it."""
+
+    world: World
+    arrival: Arrival
+    body: bytes | None = None  # only where another one is sent on, and up to KEPT_BODY: a reference, no copy
+
+
+def keep_arrival(request: http.Request, world: World, arrival: Arrival) -> None:
+    """Remember a request as it came."""
+    request.__dict__[_CAME] = Came(world, arrival)
+
+
+def keep_body(request: http.Request, body: bytes | None) -> None:
+    """Remember its body, too, before another one is sent in its place."""
+    came = came_of(request)
+    if came and body is not None and len(body) <= KEPT_BODY:
+        came.body = body
+
+
+def came_of(request: http.Request) -> Came | None:
+    """The request as it came; None for what was never decided about, or not in this process."""
+    return request.__dict__.get(_CAME)
 
 
 def way_of(flow: http.HTTPFlow, in_tunnel: bool) -> Way:

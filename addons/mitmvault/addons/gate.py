@@ -17,6 +17,8 @@ from mitmvault.addons.arrivals import (
     arrival_of_replay,
     has_false_version,
     hide,
+    keep_arrival,
+    keep_body,
     remember,
     replayed_user,
 )
@@ -106,6 +108,7 @@ class Gate:
         if has_false_version(flow):
             raise Refusal("bad_request", "The request line names a version that this connection does not speak.")
         arrival = self._identified(flow, original, world)
+        keep_arrival(flow.request, world, arrival)
         if session := session_of(arrival, world.users):
             flow.metadata["mitmvault_session"] = session
         if allowed := cors.headers(world.settings, arrival):
@@ -173,6 +176,7 @@ class Gate:
     ) -> None:
         verdict = settle(pending.world, pending.arrival, admission, body)
         if isinstance(verdict, Permit):
+            keep_body(flow.request, None if verdict.body is None and not verdict.steps else body)
             for permit in (verdict, *verdict.others):
                 await self.clouds.prepare(permit.provider, permit.keys)
         self._leave(flow, pending, verdict, body)
