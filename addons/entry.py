@@ -3,7 +3,9 @@
 mitmproxy watches this file and loads it again when it changes; everything else stays as it was imported.
 """
 
+from mitmvault.addons.answer_view import AnswerView
 from mitmvault.addons.answers import Answers
+from mitmvault.addons.bodies import Bodies
 from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.commands import Commands
 from mitmvault.addons.control import Control
@@ -41,13 +43,15 @@ addons = [
     _gate,  # authenticate, route, redact, permit
     Answers(),  # stream the answer
     Counter(),  # its tokens, from a copy
+    Bodies(_keeper),  # and a copy for people, where that is wanted
     WebSockets(),  # messages within the user's scope
     Journal(),  # one line about it
     _bookkeeper,  # one row of the ledger
     Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
     Rewrite(_observer),  # for people who look at a flow
-    RequestLog(_bookkeeper),  # and its line, where lines are JSON
+    AnswerView(),  # and at what came back
     Commands(),  # and type into its command line
+    RequestLog(_bookkeeper),  # and its line, where lines are JSON
     Switchboard(),  # everything is ready, requests may leave
     _control,  # the owner's questions
     Presence(_keeper, _control),  # and say so

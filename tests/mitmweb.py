@@ -18,7 +18,7 @@ from wsproto import events
 from tests.proxy import TIMEOUT
 
 PAGES = ("/flows", "/flows.json", "/events", "/commands", "/options", "/state", "/flows/dump")
-VIEWS = ("Auto", "Rewrite")
+VIEWS = ("Auto", "Rewrite", "Answer")
 FORMATS = ("curl", "httpie", "raw", "raw_request", "raw_response")
 NEWEST = 6  # flows whose content is read in every round; at the end it is read of all
 

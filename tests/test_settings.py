@@ -51,6 +51,8 @@ def test_defaults(text):
         ("response_headers: true", "response_headers", True),
         ("log_format: json", "log_format", "json"),
         *[(f"ledger_days: {number}", "ledger_days", number) for number in (0, 7, 36500)],
+        *[(f"store_bodies: {size}", "store_bodies", number) for size, number in (("true", 2**20), ("false", 0),
+                                                                                ("2kb", 2048), ("0", 0))],
         ("upstream_ca: roots.pem", "upstream_ca", "roots.pem"),
         *[(f"body_limit: {size}", "body_limit", number) for size, number in (
             ("0", 0), ("1024", 1024), ("1b", 1), ("64kb", 65536), ("64KB", 65536), ("64k", 65536), ("'1 MB'", 2**20),
@@ -66,6 +68,7 @@ def test_read(text, name, value):
     [
         ("bogus: 1", "bogus"),
         ("rate_limit: 10", "rate_limit"),
+        *[(f"store_bodies: {text}", "store_bodies") for text in ("65MB", "all", "-1")],
         *[(f"ledger_days: {text}", "ledger_days") for text in ("-1", "36501", "1.5", "true", "7d")],
         ("default_model: 5", "default_model"),
         ("default_model: ''", "default_model"),

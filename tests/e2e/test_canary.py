@@ -160,6 +160,19 @@ def held_streams(scene: Scene) -> None:
         assert end != "client abort" or held.disconnected.wait(10)
 
 
+def repeated_keys(scene: Scene) -> None:
+    """Streams in which the provider says the key that it was sent; the bodies are kept (store_bodies)."""
+    for pieces in ((OPENAI,), (OPENAI[:20], OPENAI[20:])):
+        held = scene.provider.stream(chunks=[b"data: {}\n\n"])
+        with raw(scene.proxy) as client:
+            client.send(scene.head("/openai/v1/models") + b"\r\n").until(b"data: {}")
+            for piece in (b'data: {"choices": [{"delta": {"content": "', *map(str.encode, pieces), b'"}}]}\n\n'):
+                held.send(piece)
+            held.finish()
+            client.until(b"***")
+            scene.web.look()
+
+
 def websockets(scene: Scene) -> None:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
     upgrade += base64.b64encode(os.urandom(16)) + b"\r\n"
@@ -267,7 +280,7 @@ def saved(scene: Scene) -> None:
 
 
 TRAFFIC: list[Callable[[Scene], None]] = [
-    plain_and_streamed, every_carrier, curl, held_streams, websockets, provider_errors, nonsense, broken_files, sdks,
+    plain_and_streamed, every_carrier, curl, held_streams, repeated_keys, websockets, provider_errors, nonsense, broken_files, sdks,
     replayed, saved,
 ]  # fmt: skip
 
@@ -283,6 +296,7 @@ def seen(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFact
     home.path.mkdir(mode=0o700)
     store.save_vault_document(home, {"providers": providers(provider_of_module.url)}, Secret(CRYPTOKEN))
     store.save_users_document(home, USERS)
+    home.settings.write_text("store_bodies: true\n")
     environ = {"AI_JSON_CRYPTOKEN": CRYPTOKEN, "CLOUDFLARE_ACCOUNT_ID": "acct", "CLOUDFLARE_AIG_TOKEN": GATEWAY}
     options = {"save_stream_file": folder / "flows", "hardump": folder / "har", "termlog_verbosity": "debug",
                "store_streamed_bodies": "true"}  # fmt: skip

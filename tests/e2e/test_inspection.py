@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,12 @@ def scene(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFac
         # The planted mistake: a prefix that the gateway does not know.
         "groq": {"gatewayEndpoint": f"{url}/v1/acct/main/compat", "gatewayModelPrefix": "gorq", "keys": [key(KEY)]},
         "openai": {"endpoint": f"{url}/v1", "keys": [key(KEY)]},
+        "anthropic": {"endpoint": f"{url}/v1", "keys": [key(KEY)]},
+        "gemini": {"endpoint": f"{url}/v1beta", "keys": [key(KEY)]},
     }
     store.save_vault_document(home, {"providers": vault}, Secret(PASSWORD))
     store.save_users_document(home, {"alice": {"key": TOKEN}})
+    home.settings.write_text("store_bodies: 64kb\n")
     environ = {"AI_JSON_CRYPTOKEN": PASSWORD, "CLOUDFLARE_AIG_TOKEN": GATEWAY}
     with Serving(home.path, "--web", f"--web-port={free_port()}", environ=environ) as proxy:
         with Mitmweb(proxy.ready().fact("mitmweb")) as web:
@@ -104,6 +108,28 @@ def test_an_error_of_the_provider_has_a_mark_of_its_own(scene: Scene) -> None:
     flow, text = scene.shown(AT_OPENAI)
     assert flow["response"]["status_code"] == 429
     assert flow["marked"] == emoji[MARKS["failed"]] and "429 to the client" in step(text, "ended")
+
+
+STREAMS = {
+    "/openai/v1/chat/completions": ([{"choices": [{"index": 0, "delta": {"content": "Hel"}}]}, {"choices": [
+        {"index": 0, "delta": {"content": "lo"}, "finish_reason": "stop"}]}], "stop"),
+    "/anthropic/v1/messages": ([{"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+                                for text in ("Hel", "lo")], "no word"),
+    "/gemini/v1beta/models/g:streamGenerateContent": ([{"candidates": [{"content": {"parts": [{"text": text}]},
+                                                       "finishReason": "STOP"}]} for text in ("Hel", "lo")], "STOP"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("target", STREAMS)
+def test_what_the_model_said_is_put_together(scene: Scene, target: str) -> None:
+    documents, ended = STREAMS[target]
+    body = b"".join(b"data: " + json.dumps(document).encode() + b"\n\n" for document in documents)
+    scene.provider.next(status=200, body=body, headers={"Content-Type": "text/event-stream"})
+    got = send(scene.proxy, target, CHAT | {"stream": True}, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert got.body == body  # as it came: only a copy is kept
+    scene.web.look()
+    text = scene.web.view(scene.web.flows[-1]["id"], "Auto", "response")
+    assert step(text, "ended").startswith(ended) and "\nHello" in text
 
 
 def test_a_request_is_saved_as_a_test_that_finds_the_mistake(scene: Scene, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ _SIZE = re.compile(r"(\d+)\s*([kmg]?b?)\Z", re.I)
 _GATEWAY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 MAX_RETRY = 10
 MAX_DAYS = 36500
+MAX_STORED = 64 * 2**20
+_STORED = 2**20
 UNMATCHED = ("tunnel", "refuse")
 METRICS = ("admin", "loopback", "off")
 LOG_FORMATS = ("text", "json")
@@ -53,6 +55,7 @@ class Settings:
     default_model: str | None = None  # where the model chooses the provider: for "default", and for no model at all
     environment_keys: bool = True  # are provider keys taken from the environment, where the vault has none?
     gateways: tuple[str, ...] | None = None  # what /g/NAME/ may choose; None: any gateway of the account
+    store_bodies: int = 0  # bytes of a streamed answer that are kept for people to look at; 0: none
     upstream_ca: str | None = None  # PEM file of authorities trusted for providers, beside the usual ones
 
     def knows_name(self, host: str, port: int) -> bool:
@@ -124,6 +127,15 @@ def _size(key: str, value: Any) -> int:
         raise SettingsError(f"{key}: must be a size such as 32MB")
     unit = match[2].lower()
     return int(match[1]) * _SIZES[unit if unit in _SIZES else unit + "b"]
+
+
+def _kept(key: str, value: Any) -> int:
+    if isinstance(value, bool):
+        return _STORED if value else 0
+    size = _size(key, value)
+    if size > MAX_STORED:
+        raise SettingsError(f"{key}: must be at most {MAX_STORED // 2**20}MB, for each answer")
+    return size
 
 
 def _seconds(key: str, value: Any) -> int:
@@ -201,5 +213,6 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "default_model": _model,
     "environment_keys": _flag,
     "gateways": _gateways,
+    "store_bodies": _kept,
     "upstream_ca": _text,
 }

@@ -17,14 +17,21 @@ _NEW = hasattr(contentviews, "Contentview")  # 12.x
 NEVER = -1.0  # the priority of a view that is shown when it is chosen, and not by itself
 
 
-def add(name: str, render: Render) -> None:
-    """Add a view, in place of one of the same name. It stays until the process ends: 12.x cannot remove one."""
+def _never(content_type: str) -> float:
+    return NEVER
+
+
+def add(name: str, render: Render, priority: Callable[[str], float] = _never) -> None:
+    """Add a view, in place of one of the same name. It stays until the process ends: 12.x cannot remove one.
+
+    `priority`: from a content type, in lower case and without parameters; mitmproxy's own have 0 to 2.
+    """
     if not _NEW and (old := contentviews.get(name)):
         contentviews.remove(old)  # type: ignore[arg-type, unused-ignore]
-    contentviews.add(_view(name, render))
+    contentviews.add(_view(name, render, priority))
 
 
-def _view(name: str, render: Render) -> Any:
+def _view(name: str, render: Render, priority: Callable[[str], float]) -> Any:
     if _NEW:
 
         class New(contentviews.Contentview):
@@ -38,7 +45,7 @@ def _view(name: str, render: Render) -> Any:
                 return render(_flow(metadata.flow), metadata.http_message, data)
 
             def render_priority(self, data: bytes, metadata: Any) -> float:
-                return NEVER
+                return priority((metadata.content_type or "").lower())
 
         return New()
 
@@ -50,7 +57,7 @@ def _view(name: str, render: Render) -> Any:
             return self.name, ([("text", line)] for line in text.splitlines())
 
         def render_priority(self, data: bytes, **metadata: Any) -> float:
-            return NEVER
+            return priority((metadata.get("content_type") or "").lower())
 
     Old.name = name
     return Old()
