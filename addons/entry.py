@@ -50,7 +50,7 @@ addons = [
     Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
     Rewrite(_observer),  # for people who look at a flow
     AnswerView(),  # and at what came back
-    Commands(),  # and type into its command line
+    Commands(_keeper, _observer),  # and type into its command line
     RequestLog(_bookkeeper),  # and its line, where lines are JSON
     Switchboard(),  # everything is ready, requests may leave
     _control,  # the owner's questions

@@ -81,6 +81,18 @@ def test_a_changed_vault_is_in_force_for_the_next_request(home):
     keep(scenario)
 
 
+def test_files_are_read_again_when_somebody_asks(home, caplog):
+    async def scenario(keeper):
+        before = await keeper.world()
+        assert await keeper.world() is before
+        keeper.reload()
+        after = await keeper.world()
+        assert after is not before and after is await keeper.world()
+        assert "reloaded: " in caplog.text
+
+    keep(scenario)
+
+
 def test_a_revoked_user_is_out_at_once(home):
     async def scenario(keeper):
         store.save_users_document(home, {"bob": USERS["bob"]})

@@ -145,6 +145,21 @@ def test_a_request_is_saved_as_a_test_that_finds_the_mistake(scene: Scene, tmp_p
     assert found.exit_code == 1 and "model gorq/llama-3.3" in found.stdout
 
 
+def test_commands_of_mitmweb(scene: Scene) -> None:
+    flow, text = scene.shown(AT_GROQ, CHAT | {"model": "llama-3.3"})
+    told = scene.web.run("mitmvault.explain", f"@{flow['id']}")["value"]
+    assert any(step(text, "prefix") in line for line in told)
+    reports = scene.web.heard(b"reloaded: ")
+    assert "read again" in scene.web.run("mitmvault.reload")["value"]
+    send(scene.proxy, AT_OPENAI, CHAT, headers={"Authorization": f"Bearer {TOKEN}"})  # waits for it
+    scene.web.look()
+    assert scene.web.heard(b"reloaded: ") > reports
+    for name in ("keys", "usage"):
+        told = scene.web.run(f"mitmvault.{name}")
+        assert len(told["value"]) > 1, told
+        assert leaks({"token": TOKEN, "key": KEY, "gateway": GATEWAY}, json.dumps(told).encode()) == []
+
+
 @needs_chromium
 def test_a_person_reads_it_in_mitmweb(scene: Scene, tmp_path: Path) -> None:
     _, text = scene.shown(AT_GROQ, CHAT | {"model": "llama-3.3"})

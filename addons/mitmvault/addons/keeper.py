@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from mitmproxy import ctx, exceptions
 
+from mitmvault.addons.tasks import spawn
 from mitmvault.core import settings
 from mitmvault.core.networks import is_loopback
 from mitmvault.core.world import World
@@ -91,6 +92,11 @@ class Keeper:
             async with self._lock:
                 await self._reload()
         return self._world
+
+    def reload(self) -> None:
+        """Read the files again, whether or not they have changed. Requests wait; the log says what came of it."""
+        self._seen = ()
+        spawn(self.world(), "Keeper.reload")
 
     async def _reload(self) -> None:
         signature = self._signature()

@@ -18,6 +18,7 @@ import msgspec
 from mitmvault.cli import table, usage_view
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.cli.period import Moment
+from mitmvault.core.units import known
 from mitmvault.home.ledger import GROUPS, Filter, Line
 from mitmvault.home.usage_report import SqliteReports
 
@@ -72,10 +73,10 @@ def _cells(name: str, line: Line) -> tuple[str, ...]:
     return (
         name,
         *(f"{count:d}" for count in (line.requests, line.errors, line.aborted)),
-        usage_view.known(line.tokens_in, line.tokens_unknown, "{:d}".format),
-        usage_view.known(line.tokens_out, line.tokens_unknown, "{:d}".format),
+        known(line.tokens_in, line.tokens_unknown, "{:d}".format),
+        known(line.tokens_out, line.tokens_unknown, "{:d}".format),
         f"{sum(cached)}" if cached else "-",
-        usage_view.known(line.cost, line.cost_unknown, "{:.4f}".format),
+        known(line.cost, line.cost_unknown, "{:.4f}".format),
         *("-" if took is None else f"{took:.0f} ms" for took in (line.p50_ms, line.p95_ms, line.p99_ms)),
     )
 

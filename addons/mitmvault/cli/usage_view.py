@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 from rich import box
@@ -15,17 +14,11 @@ from mitmvault.cli.period import days
 from mitmvault.cli.table import clean_cell
 from mitmvault.core import units
 from mitmvault.core.spark import spark
+from mitmvault.core.units import known
 from mitmvault.home.ledger import Filter, Line
 
 _WIDE = 100  # columns of a terminal, from which on everything is shown
 _CHART = 60  # days
-
-
-def known(value: Any, unknown: int, shown: Callable[[Any], str]) -> str:
-    """A sum, with `?` for what is not known of it. Never 0 for what is not known."""
-    if value is None:
-        return "?" if unknown else shown(0)
-    return shown(value) + (" + ?" if unknown else "")
 
 
 def draw(by: str, lines: Sequence[Line], total: Line, daily: Sequence[Line], asked: Filter) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 _SIZES = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
@@ -39,3 +42,10 @@ def size(value: int) -> str:
     unit = next(pair for pair in _SIZES if value >= pair[0] * 0.9995)
     part = value / unit[0]
     return f"{part:.{2 if part < 9.995 else 1 if part < 99.95 else 0}f} {unit[1]}B"
+
+
+def known(value: Any, unknown: int, shown: Callable[[Any], str]) -> str:
+    """A sum, with `?` for what is not known of it. Never 0 for what is not known."""
+    if value is None:
+        return "?" if unknown else shown(0)
+    return shown(value) + (" + ?" if unknown else "")
