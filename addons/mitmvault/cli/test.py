@@ -117,7 +117,8 @@ def _cells(result: Result) -> tuple[str, str, str, str]:
 def _decided(result: Result) -> Iterator[str]:
     """What was decided instead, and why."""
     assert result.found
-    names = result.changed if any(name in result.found for name in result.changed) else tuple(result.found)
+    known = [name for name in case.SAVED if name in result.found]
+    names = result.changed if any(name in result.found for name in result.changed) else known
     yield _words(result.found, [*names, *(["refused"] if "refused" in result.found else [])])
     yield from (f"{name}: {text}" for name, text in result.why if name in ("why", "target"))
 
