@@ -11,9 +11,10 @@ from mitmvault.core.finding import OK, WARN
     [
         ({"mitmproxy": "12.2.3", "h11": "0.16.0", "h2": "4.3.0"}, []),
         ({"mitmproxy": "11.0.2", "h11": "0.14.0", "h2": "4.1.0"},
-         ["CVE-2025-23217", "GHSA-vqfr-h8mv-ghfj", "GHSA-847f-9342-265h"]),
-        ({"mitmproxy": "11.1.2", "h11": "0.15.9"}, ["GHSA-vqfr-h8mv-ghfj"]),
-        ({"mitmproxy": "12.0.0.dev1", "h11": "1.0", "h2": "10.0"}, []),
+         ["CVE-2025-23217", "CVE-2026-40606", "GHSA-vqfr-h8mv-ghfj", "GHSA-847f-9342-265h"]),
+        ({"mitmproxy": "11.1.2", "h11": "0.15.9"}, ["CVE-2026-40606", "GHSA-vqfr-h8mv-ghfj"]),
+        ({"mitmproxy": "12.2.1"}, ["CVE-2026-40606"]),
+        ({"mitmproxy": "12.2.2.dev1", "h11": "1.0", "h2": "10.0"}, []),
     ],
 )  # fmt: skip
 def test_by_version(versions, ids):

@@ -115,7 +115,7 @@ def test_a_clock_that_went_back(home):
 
 
 def test_keys_that_need_a_package(home, monkeypatch):
-    monkeypatch.setattr(checkup, "_installed", lambda module: False)
+    monkeypatch.setattr(checkup.key_checkup, "_installed", lambda module: False)
     pair = {"accessKeyId": "AKIAMADEUP0000000001", "secretAccessKey": "made-up/secret+key0000000000000000000001"}
     entry = {"key": pair, "owner": "a", "type": "paid"}
     providers = {"aws-bedrock": {"keys": [entry], "endpoint": "https://bedrock-runtime.us-east-1.amazonaws.com"}}
@@ -145,3 +145,30 @@ def test_trusts(home, tmp_path):
     assert checkup.trusts(str(other), home) is None and checkup.trusts(str(tmp_path / "gone"), home) is None
     other.write_text(Path(certifi.where()).read_text())
     assert checkup.trusts(str(other), home) is False
+
+
+def test_a_private_key_that_does_not_fit(home, tmp_path):
+    other = Home(tmp_path / "other")
+    start.ensure(other, ENVIRON)
+    mark = "-----BEGIN CERTIFICATE-----"
+    mine, its = home.ca_key.read_text(), other.ca_key.read_text()
+    home.ca_key.write_text(its.partition(mark)[0] + mark + mine.partition(mark)[2])
+    (one,) = bad(home)
+    assert (one.area, one.name, one.status) == ("authority", "private key", FAIL)
+    assert "does not fit" in one.text and "mitmvault init" in one.remedy
+
+
+def test_the_users_tokens_are_known(home):
+    token = next(iter(store.load_users_document(home).values()))["key"]
+    assert checkup.tokens(home)(token) and not checkup.tokens(home)("another")
+    home.users.write_text("nothing")
+    assert not checkup.tokens(home)(token)
+
+
+def test_every_private_file_is_looked_at(home):
+    home.catalogue.write_text("")
+    state.write(home, state.State(1, "http://127.0.0.1:1", None, 0.0))
+    paths = [home.catalogue, home.state, home.ca_key.with_suffix(".p12")]
+    for path in paths:
+        path.chmod(0o644)
+    assert {one.name for one in bad(home)} == {path.name for path in paths}

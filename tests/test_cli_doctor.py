@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import contextmanager
 
 import click
@@ -64,3 +65,17 @@ def test_no_proxy_to_ask_through_is_a_finding(run):
 
     result = run(swap=swap)
     assert result.exit_code == 1 and "no proxy to ask through: the proxy did not start" in result.stdout
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_the_port_of_a_proxy_that_does_not_run(monkeypatch, taken):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        if taken:
+            other.listen()
+        monkeypatch.setattr(module, "LISTEN", other.getsockname())
+        if not taken:
+            other.close()
+        one = module._port()
+    assert (one.name, one.status) == ("port", FAIL if taken else OK)
+    assert ("--listen" in one.remedy) is taken

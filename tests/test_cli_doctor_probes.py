@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
 from mitmvault.cli import doctor_probes as module
 from mitmvault.core.client_probes import ABSENT, KEY, PASSED, Probe
-from mitmvault.core.finding import FAIL, NOTE, OK
+from mitmvault.core.finding import FAIL, NOTE, OK, WARN
+from mitmvault.home.layout import Home
+from mitmvault.home.running import Running
+from mitmvault.home.user_token import UserToken
 
 TOKEN = "mv-made-up-token"
 OURS = {"HTTPS_PROXY": f"http://x:{TOKEN}@127.0.0.1:8080"}
@@ -83,3 +88,29 @@ def test_a_program_that_hangs(program, monkeypatch):
 def test_a_variable_that_names_no_file_does_not_stop_the_others(tmp_path):
     assert module._is_broken("SSL_CERT_FILE", str(tmp_path / "gone"))
     assert not module._is_broken("EDITOR", str(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "story", "status"),
+    [
+        ({"…abcd"}, f"a provider key that ends in …abcd. Your user token {PASSED}", OK),
+        ({"…abcd"}, f"a provider key that ends in …9999. Your user token {PASSED}", FAIL),
+        ({"…abcd"}, f"a provider key that ends in …abcd. Your user token {PASSED}; {TOKEN}", FAIL),
+        ({"…abcd"}, "a provider key that ends in …abcd. WARNING: a user token DID ARRIVE", FAIL),
+        (set(), f"a provider key that ends in …abcd. Your user token {PASSED}", WARN),
+    ],
+    ids=["the vault's key", "another key", "the token in the answer", "the token arrived", "the vault does not open"],
+)
+def test_the_swap(monkeypatch, keys, story, status):
+    class Answering(http.client.HTTPConnection):
+        def request(self, *_, **__):
+            assert self.port == 8080
+
+        def getresponse(self):
+            return type("Answer", (), {"status": 200, "read": lambda _: story.encode()})()
+
+    monkeypatch.setattr(module.http.client, "HTTPConnection", Answering)
+    who, proxy = UserToken("alice", TOKEN), Running("http://127.0.0.1:8080", frozenset({"demo"}))
+    one = module.swap(module.Scene(Home(Path("/none")), who, proxy, frozenset(keys)))
+    assert one.status == status and TOKEN not in repr(one) and bool(one.remedy) is (status != OK)
+    assert status != OK or "…abcd" in one.text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import dummy_keys, traps
+from mitmvault.core import child_values, dummy_keys, traps
+from mitmvault.core.child_values import Facts
 from mitmvault.core.finding import FAIL, NOTE, OK, WARN
 from tests.worlds import CATALOGUE
 
@@ -73,13 +74,25 @@ def test_without_a_proxy_of_ours_the_usual_ones_are_harmless():
         (".openai.com", True),
         ("openai.com:443", True),
         ("*.groq.com", True),
-        ("*", True),
         ("ai.com", False),
     ],
 )
 def test_no_proxy(names, around):
-    assert ("NO_PROXY" in find({"NO_PROXY": names, **PROXIED})) is around
-    assert "NO_PROXY" not in find({"NO_PROXY": names})  # no proxy to lead around
+    """`mitmvault run` keeps these entries: they matter without a proxy in this environment as well."""
+    facts = Facts(
+        proxy="http://p:1", user="u", token="mv-made-up", ca="", bundle="", truststore="", wgetrc="", node_preload="",
+        specs=(), available=frozenset(),
+    )  # fmt: skip
+    assert names.split(",")[0] in child_values.no_proxy(facts, {"NO_PROXY": names}).split(",")
+    for environ in ({}, PROXIED):
+        found = find({"NO_PROXY": names, **environ})
+        assert ("NO_PROXY" in found) is around
+        assert not around or (found["NO_PROXY"].status == FAIL and "mitmvault run keeps" in found["NO_PROXY"].remedy)
+
+
+def test_everything_around_the_proxy():
+    assert "NO_PROXY" in find({"NO_PROXY": "*", **PROXIED})
+    assert "NO_PROXY" not in find({"NO_PROXY": "*"})  # `mitmvault run` drops it
 
 
 def test_two_spellings_that_differ():
@@ -92,6 +105,20 @@ def test_real_keys_are_named_by_their_variable_and_not_shown():
     shape = next(spec.key_shape for spec in CATALOGUE.specs if spec.id == "groq")
     found = find({"MY_KEY": key, "OTHER": dummy_keys.dummy(shape, "alice")})
     assert "MY_KEY" in found["keys"].text and key not in repr(found) and "OTHER" not in found["keys"].text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("MISTRAL_API_KEY", "keys-of-it-have-no-prefix", True),
+        ("MISTRAL_API_KEY", "mv-token-made-up", False),
+        ("MISTRAL_API_KEY", "", False),
+        ("MY_OWN", "keys-of-it-have-no-prefix", False),
+    ],
+)
+def test_keys_by_the_name_of_the_variable(name, value, named):
+    found = traps.find({name: value}, OURS, TRUST.get, (), CATALOGUE.specs, "mv-token-made-up".__eq__)
+    assert [one.text.endswith(name) for one in found if one.name == "keys"] == ([True] if named else [])
 
 
 def test_credentials():

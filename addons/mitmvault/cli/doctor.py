@@ -8,18 +8,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 
 import click
 import msgspec
 
-from mitmvault.cli import doctor_probes, doctor_view
+from mitmvault.cli import doctor_probes, doctor_view, preflight
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.cli.progress import progress
 from mitmvault.core import client_probes, finding, traps
 from mitmvault.core.client_probes import Probe
-from mitmvault.core.finding import FAIL, Finding
+from mitmvault.core.finding import FAIL, OK, Finding
 from mitmvault.home import checkup, child_trust, configuration, state, user_token
 from mitmvault.home.layout import Home, HomeError
+
+LISTEN = ("127.0.0.1", 8080)  # the default of `serve`
 
 
 @click.command()
@@ -62,13 +65,26 @@ def _proxy_and_environment(home: Home) -> Iterator[Finding]:
     except (HomeError, ValueError, OSError):
         token = None  # the checkup of the users says why, or there are several
     yield checkup.proxy(home, token)
+    if state.running(home) is None:
+        yield _port()
     try:
         specs = configuration.known(home).specs
     except (ValueError, OSError):
         specs = ()
     at = state.running(home)
     ours = at.address.partition("//")[2] if at else None
-    yield from traps.find(os.environ, ours, lambda path: checkup.trusts(path, home), child_trust.SYSTEM, specs)
+    trusts = partial(checkup.trusts, home=home)
+    yield from traps.find(os.environ, ours, trusts, child_trust.SYSTEM, specs, checkup.tokens(home))
+
+
+def _port() -> Finding:
+    """Could a proxy listen where `serve` would?"""
+    try:
+        preflight.check_port(*LISTEN, "--listen")
+    except click.ClickException as error:
+        text, _, remedy = error.message.partition("; ")
+        return Finding("proxy", "port", FAIL, text, remedy)
+    return Finding("proxy", "port", OK, f"{LISTEN[0]}:{LISTEN[1]} is free")
 
 
 def _programs(home: Home, wanted: tuple[Probe, ...]) -> list[Finding]:

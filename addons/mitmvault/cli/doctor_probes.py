@@ -24,9 +24,10 @@ from mitmvault.cli import child, ephemeral
 from mitmvault.cli.child import Wish
 from mitmvault.core import child_environment, client_probes, traps, undo
 from mitmvault.core.client_probes import ABSENT, BODY, KEY, Probe
-from mitmvault.core.finding import FAIL, NOTE, OK, Finding
-from mitmvault.home import running, start, user_token
+from mitmvault.core.finding import FAIL, NOTE, OK, WARN, Finding
+from mitmvault.home import running, start, store, user_token
 from mitmvault.home.layout import Home, HomeError
+from mitmvault.home.password import crypto_token
 from mitmvault.home.running import Running
 from mitmvault.home.user_token import UserToken
 
@@ -49,6 +50,7 @@ class Scene:
     home: Home
     who: UserToken
     proxy: Running
+    keys: frozenset[str]  # of the demo provider, by fingerprint; none where the vault does not open
 
 
 @contextmanager
@@ -60,7 +62,7 @@ def scene(home: Home, environ: Mapping[str, str]) -> Iterator[Scene]:
     except (HomeError, ValueError, OSError):
         found = None
     if found and DEMO in (found.providers or ()):
-        yield Scene(home, who, found)
+        yield Scene(home, who, found, _keys(home, environ))
         return
     with tempfile.TemporaryDirectory(prefix="mitmvault-doctor.") as folder:
         other = Home(Path(folder) / "home")
@@ -70,7 +72,15 @@ def scene(home: Home, environ: Mapping[str, str]) -> Iterator[Scene]:
         start.ensure(other, environ, user="doctor")
         who = user_token.choose(other, "doctor", {})
         with ephemeral.proxy(other, who.token) as proxy:
-            yield Scene(other, who, proxy)
+            yield Scene(other, who, proxy, _keys(other, environ))
+
+
+def _keys(home: Home, environ: Mapping[str, str]) -> frozenset[str]:
+    try:
+        found = store.load_vault(home, crypto_token(home, environ)).providers
+    except (HomeError, ValueError, OSError):
+        return frozenset()
+    return frozenset(key.secret.fingerprint for key in found[DEMO].keys) if DEMO in found else frozenset()
 
 
 def swap(found: Scene) -> Finding:
@@ -86,10 +96,15 @@ def swap(found: Scene) -> Finding:
         return Finding("swap", DEMO, FAIL, f"no answer: {error}", "mitmvault serve, and look at what it says")
     finally:
         connection.close()
-    if client_probes.PASSED in text and "a provider key that ends in" in text:
-        return Finding(
-            "swap", DEMO, OK, "the demo provider got a key from the vault, and your token did not arrive there"
-        )
+    if client_probes.PASSED in text and found.who.token not in text:
+        arrived = next((key for key in found.keys if f"a provider key that ends in {key}" in text), None)
+        if arrived:
+            text = f"the demo provider got a key from the vault, {arrived}, and your token did not arrive there"
+            return Finding("swap", DEMO, OK, text)
+        if not found.keys:
+            text = "your token did not arrive at the demo provider; which key did cannot be compared, without the vault"
+            return Finding("swap", DEMO, WARN, text, "AI_JSON_CRYPTOKEN, or the file cryptoken, opens the vault")
+    text = text.replace(found.who.token, "•••")
     return Finding("swap", DEMO, FAIL, f"the demo provider answered {answer.status}: {text[:200]}", "please report it")
 
 

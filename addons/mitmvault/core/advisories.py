@@ -1,6 +1,6 @@
 """Known weaknesses of what mitmvault stands on, by the version that mends them.
 
-Sources: the GitHub advisory database, and MITMPROXY.md, where each was tried (2026-11).
+Sources: the GitHub advisory database, PYSEC-2026-92 of PyPA's, and MITMPROXY.md, where each was tried (2026-11).
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ class Advisory(NamedTuple):
 
 ADVISORIES = (
     Advisory("mitmproxy", "11.1.2", "CVE-2025-23217", "mitmweb has no password (mitmvault does not proxy to it)"),
+    Advisory(
+        "mitmproxy", "12.2.2", "CVE-2026-40606", "its proxyauth by LDAP can be passed (mitmvault does not use it)"
+    ),
     Advisory("h11", "0.16.0", "GHSA-vqfr-h8mv-ghfj", "requests can be smuggled in malformed chunks"),
     Advisory("h2", "4.3.0", "GHSA-847f-9342-265h", "requests can be smuggled through HTTP/2 header values"),
 )

@@ -1,6 +1,7 @@
 """Traps in a person's own environment: variables that lead programs around the proxy, or away from its authority.
 
-Rules: 1. `mitmvault run` sets all of them anew for its program, so a trap is one for programs started in any other way.
+Rules: 1. `mitmvault run` sets all of them anew for its program, so a trap is one for programs started in any other way;
+          NO_PROXY alone is kept, and leads around the proxy under `mitmvault run` as well.
        2. Values are not repeated unless they are paths or addresses: a proxy's address may hold a password.
 
 Sources: PROVIDERS.md, sections 8 and 9, where each client was tried.
@@ -8,7 +9,7 @@ Sources: PROVIDERS.md, sections 8 and 9, where each client was tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from mitmvault.core import dummy_keys
@@ -52,12 +53,14 @@ def find(
     ours: str | None,
     trusts: Callable[[str], bool | None],
     usual: Collection[str],
-    specs: Iterable[Spec],
+    specs: Collection[Spec],
+    known: Callable[[str], bool] = lambda value: False,
 ) -> Iterator[Finding]:
     """What is wrong with an environment. `ours` is the proxy's HOST:PORT; None where none runs.
 
     `trusts`: does this file of authorities hold ours? None where it cannot be read. `usual`: files of the system's own
     authorities; a variable that names one says what is so anyway, and matters only to programs that use the proxy.
+    `known`: is this a token of one of our users, and so no provider's key?
     """
     yield _proxy(environ, ours)
     yield from _authorities(environ, trusts, () if ours and proxied(environ) == ours else usual)
@@ -65,11 +68,12 @@ def find(
         text = "HTTPS_PROXY and https_proxy differ: some programs read the one, some the other"
         yield Finding(AREA, "https_proxy", WARN, text, "set both to the same, or unset one")
     hosts = {host for spec in specs for host in spec.hosts}
-    around = sorted(host for host in hosts if proxied(environ) and _is_excepted(host, environ))
+    around = sorted(host for host in hosts if _is_excepted(host, environ))
     if around:
         text = f"NO_PROXY leads around the proxy for {', '.join(around[:3])}{' …' if len(around) > 3 else ''}"
-        yield Finding(AREA, "NO_PROXY", FAIL, text, f"take these hosts out of NO_PROXY; {RUN}")
-    keys = sorted(name for name, value in environ.items() if _is_key(value, specs))
+        remedy = "take these hosts out of NO_PROXY and no_proxy; mitmvault run keeps what is in them"
+        yield Finding(AREA, "NO_PROXY", FAIL, text, remedy)
+    keys = sorted(name for name, value in environ.items() if _is_key(name, value, specs) and not known(value))
     if keys:
         text = f"what looks like a real provider key is in {', '.join(keys)}"
         remedy = (
@@ -116,16 +120,16 @@ def _is_excepted(host: str, environ: Mapping[str, str]) -> bool:
     host = host.removeprefix("*.")
     entries = _either(environ, "no_proxy").split(",")
     names = [entry.strip().lower().removeprefix("*").lstrip(".").partition(":")[0] for entry in entries]
-    return any(entry.strip() == "*" for entry in entries) or any(
-        name and (host == name or host.endswith("." + name)) for name in names
-    )
+    everything = bool(proxied(environ)) and any(entry.strip() == "*" for entry in entries)  # `mitmvault run` drops *
+    return everything or any(name and (host == name or host.endswith("." + name)) for name in names)
 
 
 def _either(environ: Mapping[str, str], name: str) -> str:
     return environ.get(name.lower()) or environ.get(name.upper(), "")
 
 
-def _is_key(value: str, specs: Iterable[Spec]) -> bool:
-    if dummy_keys.is_dummy(value):
+def _is_key(name: str, value: str, specs: Collection[Spec]) -> bool:
+    """By the variable's name, or by the look of the value: not every provider's keys have a prefix."""
+    if not value or dummy_keys.is_dummy(value):
         return False
-    return any(spec.key_shape and dummy_keys.looks_like(spec.key_shape, value) for spec in specs)
+    return any(name in spec.env or dummy_keys.looks_like(spec.key_shape, value) for spec in specs)

@@ -5,23 +5,20 @@ Rule: one thing that is broken hides no other: each check stands alone, and says
 
 from __future__ import annotations
 
+import ssl
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 
 from mitmvault.core import advisories, java_truststore, openssl, users
 from mitmvault.core.finding import FAIL, OK, WARN, Finding, of
-from mitmvault.core.key_form import AWS, GOOGLE
-from mitmvault.core.vault import Provider
-from mitmvault.home import authority, configuration, files, running, start, state, store
+from mitmvault.home import authority, configuration, files, key_checkup, running, start, state, store
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.password import crypto_token
 
-# Keys of this form in the vault -> the module that they need, and the extra that brings it.
-_NEEDED = {AWS: ("botocore", "bedrock"), GOOGLE: ("google.auth", "vertex")}
 _MISSING_HOME = "mitmvault init makes it, and so does the first mitmvault serve"
 Look = Callable[[Home, Mapping[str, str], float], Iterator[Finding]]
 _SKEW = 300.0  # seconds by which a file may be younger than the clock says
@@ -65,6 +62,15 @@ def trusts(path: str, home: Home) -> bool | None:
     except (HomeError, ValueError):
         return None
     return ours in found if found else None
+
+
+def tokens(home: Home) -> Callable[[str], bool]:
+    """Is a text the token of one of our users? Nothing is, where the users cannot be read."""
+    try:
+        found = store.load_users(home)
+    except (HomeError, ValueError, OSError):
+        return lambda text: False
+    return lambda text: found.knows(users.digest(text))
 
 
 def _guarded(look: Look, home: Home, environ: Mapping[str, str], now: float) -> Iterator[Finding]:
@@ -114,23 +120,9 @@ def _vault(home: Home, environ: Mapping[str, str], now: float) -> Iterator[Findi
     keys = [key for provider in found.providers.values() for key in provider.keys]
     yield of("vault", "opens", None if found.providers else "it names no provider",
              f"{len(found.providers)} providers, {len(keys)} keys", "mitmvault init --key PROVIDER", WARN)  # fmt: skip
+    specs = configuration.known(home).by_name
     for name, provider in found.providers.items():
-        yield from _keys(name, provider)
-
-
-def _keys(name: str, provider: Provider) -> Iterator[Finding]:
-    expired = [key.label for key in provider.keys if not key.usable]
-    if expired:
-        none = len(expired) == len(provider.keys)
-        some = len(expired) > 1
-        text = f"{'keys' if some else 'key'} {', '.join(expired)} of {name} {'are' if some else 'is'} expired"
-        text += "; it has no other, so requests to it are refused" if none else ", and not used"
-        yield Finding("vault", name, FAIL if none else WARN, text, f"mitmvault init --key {name} adds a fresh one")
-    for form in {key.form for key in provider.keys if key.usable} & _NEEDED.keys():
-        module, extra = _NEEDED[form]
-        if not _installed(module):
-            text = f"the keys of {name} need the Python package {module}"
-            yield Finding("vault", name, FAIL, text, f"pip install 'mitmvault[{extra}]'")
+        yield from key_checkup.look(name, provider, specs[name].key_forms if name in specs else ())
 
 
 def _users(home: Home, environ: Mapping[str, str], now: float) -> Iterator[Finding]:
@@ -148,8 +140,22 @@ def _authority(home: Home, environ: Mapping[str, str], now: float) -> Iterator[F
     for warning in found.warnings:
         text, _, remedy = warning.partition("; ")
         yield Finding("authority", "certificate", bad, text, remedy or "mitmvault ca")
-    if not found.warnings:
+    if not _fits(home):
+        text = f"the private key in {home.ca_key} does not fit its certificate: no program would believe the proxy"
+        yield Finding(
+            "authority", "private key", FAIL, text, f"put a copy back, or move {home.ca} away: mitmvault init"
+        )
+    elif not found.warnings:
         yield Finding("authority", "certificate", OK, f"valid until {found.certificate.ends:%Y-%m-%d}, {left} days")
+
+
+def _fits(home: Home) -> bool:
+    """OpenSSL compares the two; the private key is never in our hands."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(home.ca_key)
+    except ssl.SSLError:
+        return False
+    return True
 
 
 def _clock(home: Home, environ: Mapping[str, str], now: float) -> Iterator[Finding]:
@@ -166,10 +172,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _installed(module: str) -> bool:
-    try:
-        return util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False

@@ -111,7 +111,8 @@ def _refuse_unreadable(home: Home) -> None:
 
 def wide(home: Home) -> list[tuple[Path, int, int]]:
     """What is open to others, with its mode and the one that it should have."""
-    private = [home.vault, home.users, home.cryptoken, home.settings, home.ca, home.ca_key, home.ledger]
+    private = [home.vault, home.users, home.cryptoken, home.settings, home.catalogue, home.ledger, home.state, home.run]
+    private += [home.ca, home.ca_key, home.ca_key.with_suffix(".p12")]
     before = [path.with_name(path.name + files.PREVIOUS) for path in (home.vault, home.users)]
     found = []
     for path in (home.path, *private, *before):
