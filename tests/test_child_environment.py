@@ -17,7 +17,7 @@ PROXY = "http://127.0.0.1:8080"
 def facts(**fields) -> Facts:
     given = {
         "proxy": PROXY, "user": "alice", "token": TOKEN, "ca": "/h/ca.pem", "bundle": "/h/roots.pem",
-        "truststore": "/h/trust.jks", "wgetrc": "/h/wgetrc", "node_preload": "/p/node.cjs", "specs": CATALOGUE.specs,
+        "truststore": "/h/trust.jks", "wgetrc": "/h/wgetrc", "php": "/h/php", "node_preload": "/p/node.cjs", "specs": CATALOGUE.specs,
         "available": frozenset({"openai", "claude"}),
     }  # fmt: skip
     return Facts(**given | fields)
@@ -104,6 +104,19 @@ def test_what_opens_our_own_doors_is_removed():
     assert {"AI_JSON_CRYPTOKEN", "CF_AIG_TOKEN", "CLOUDFLARE_AIG_TOKEN",
             "PROXY_API_KEY", "AUTH_TOKEN", "WORKER_ACCESS_KEY", "ANTHROPIC_AUTH_TOKEN"} <= set(before)  # fmt: skip
     assert set(before) & set(after(before)) == set()
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted"),
+    [("", ":/h/php"), ("/etc/mine", "/etc/mine:/h/php"), (":/etc/mine", ":/etc/mine:/h/php"), (":/h/php", ":/h/php")],
+)
+def test_php_keeps_the_configuration_that_it_has(own, wanted):
+    assert after({"PHP_INI_SCAN_DIR": own} if own else {})["PHP_INI_SCAN_DIR"] == wanted
+
+
+def test_perl():
+    found = after()
+    assert (found["PERL_LWP_ENV_PROXY"], found["PERL_LWP_SSL_CA_FILE"]) == ("1", "/h/roots.pem")
 
 
 def test_all_else_stays():

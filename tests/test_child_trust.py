@@ -72,6 +72,12 @@ def test_our_own_bundle_is_no_source(home, tmp_path):
     assert held(bundle)[0] == ROOTS[4]
 
 
+def test_php_is_told(home):
+    trust = child_trust.ensure(home, {})
+    assert trust.php.read_text() == f'curl.cainfo = "{trust.bundle}"\nopenssl.cafile = "{trust.bundle}"\n'
+    assert trust.php.suffix == ".ini" and trust.php.parent.stat().st_mode & 0o777 == 0o700
+
+
 def test_written_only_when_it_changed(home, tmp_path):
     environ = {"SSL_CERT_FILE": str(tmp_path / "system.pem")}
     trust = child_trust.ensure(home, environ)

@@ -49,8 +49,8 @@ def test_clients_by_name(run):
     rows = [line.split("\t")[2] for line in run("--client", "curl", "--client", "git").stdout.splitlines()]
     assert rows == ["NAME", "a", "demo", "curl", "git"]
     assert [line.split("\t")[2] for line in run("--no-clients").stdout.splitlines()] == ["NAME", "a", "demo"]
-    result = run("--client", "perl")
-    assert result.exit_code == 2 and "there is no client perl; there is: curl" in result.stderr
+    result = run("--client", "lisp")
+    assert result.exit_code == 2 and "there is no client lisp; there is: curl" in result.stderr
 
 
 def test_json(run):

@@ -27,8 +27,8 @@ def test_chosen(names, found):
 
 
 def test_who_is_not_there_is_told_who_is():
-    with pytest.raises(ValueError, match=r"no client perl; there is: curl, wget"):
-        client_probes.chosen(["curl", "perl"])
+    with pytest.raises(ValueError, match=r"no client lisp; there is: curl, wget"):
+        client_probes.chosen(["curl", "lisp"])
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,16 @@ def test_scripts_are_whole():
         if probe.program == "python3":
             ast.parse(probe.file[1])
     assert json.loads(client_probes.BODY)["model"] == "demo-1"
+
+
+@pytest.mark.parametrize(("program", "option"), [("perl", "-c"), ("ruby", "-c"), ("php", "-l")])
+def test_scripts_are_valid(tmp_path, program, option):
+    (probe,) = (probe for probe in PROBES if probe.program == program)
+    if shutil.which(program) is None:
+        pytest.skip(f"there is no {program} on this machine")
+    path = tmp_path / probe.file[0]
+    path.write_text(probe.file[1])
+    subprocess.run([program, option, path], check=True)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node")

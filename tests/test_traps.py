@@ -80,7 +80,7 @@ def test_without_a_proxy_of_ours_the_usual_ones_are_harmless():
 def test_no_proxy(names, around):
     """`mitmvault run` keeps these entries: they matter without a proxy in this environment as well."""
     facts = Facts(
-        proxy="http://p:1", user="u", token="mv-made-up", ca="", bundle="", truststore="", wgetrc="", node_preload="",
+        proxy="http://p:1", user="u", token="mv-made-up", ca="", bundle="", truststore="", wgetrc="", php="", node_preload="",
         specs=(), available=frozenset(),
     )  # fmt: skip
     assert names.split(",")[0] in child_values.no_proxy(facts, {"NO_PROXY": names}).split(",")

@@ -64,6 +64,7 @@ def changes(home: Home, wish: Wish, who: UserToken, proxy: Running, before: Mapp
         bundle=str(trust.bundle),
         truststore=str(trust.truststore),
         wgetrc=str(trust.wgetrc),
+        php=str(trust.php.parent),
         node_preload=str(config_file("node-proxy.cjs")),
         specs=configuration.known(home).specs,
         available=proxy.providers,

@@ -28,6 +28,7 @@ class Facts:
     bundle: str
     truststore: str
     wgetrc: str
+    php: str  # a directory with a configuration of PHP
     node_preload: str
     specs: tuple[Spec, ...]
     available: frozenset[str]  # names of the providers that the user may use and that have keys
@@ -105,6 +106,12 @@ def bundle(facts: Facts, before: Before) -> str:
 def wgetrc(facts: Facts, before: Before) -> str:
     """wget's configuration: the person's own, and the bundle."""
     return facts.wgetrc
+
+
+def php(facts: Facts, before: Before) -> str:
+    """The directories of PHP's configuration: the person's own, else the one that it has by itself (""), and ours."""
+    own = before.get("PHP_INI_SCAN_DIR", "")
+    return own if facts.php in own.split(":") else f"{own}:{facts.php}"
 
 
 def extra(facts: Facts, before: Before) -> str:

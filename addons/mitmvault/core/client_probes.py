@@ -57,6 +57,12 @@ answer = Net::HTTP.post(URI("{URL}"), {BODY!r}, "Authorization" => "Bearer " + E
                         "Content-Type" => "application/json")
 puts answer.body
 """
+_PERL = f"""
+eval {{ require LWP::UserAgent; require LWP::Protocol::https; 1 }} or exit {ABSENT};
+my $answer = LWP::UserAgent->new->post("{URL}", Content => {BODY!r}, "Content-Type" => "application/json",
+                                       Authorization => "Bearer " . $ENV{{{KEY}}});
+print $answer->status_line, "\\n", $answer->decoded_content, "\\n";
+"""
 _PHP = f"""
 if (!function_exists("curl_init")) exit({ABSENT});
 $c = curl_init("{URL}");
@@ -134,7 +140,10 @@ catch (error) { console.error(String(error.cause || error)); process.exit(1); }
     Probe("Go", "go", ("run", "{file}"), ("probe.go", _GO), slow=True,
           trap="Go reads SSL_CERT_FILE on Linux, not on macOS"),
     Probe("Ruby", "ruby", ("{file}",), ("probe.rb", _RUBY)),
-    Probe("PHP", "php", ("{file}",), ("probe.php", "<?php" + _PHP)),
+    Probe("PHP", "php", ("{file}",), ("probe.php", "<?php" + _PHP),
+          trap="PHP's curl extension reads curl.cainfo of php.ini, and no variable"),
+    Probe("Perl", "perl", ("{file}",), ("probe.pl", _PERL),
+          trap="LWP reads proxy variables with PERL_LWP_ENV_PROXY=1 alone, and authorities in PERL_LWP_SSL_CA_FILE"),
     Probe("git", "git", ("ls-remote", f"https://{HOST}/probe.git"), passed="not found", token=False,
           trap="git reads GIT_SSL_CAINFO"),
 )  # fmt: skip

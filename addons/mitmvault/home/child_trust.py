@@ -28,18 +28,19 @@ OWN = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_C
 
 @dataclass(frozen=True)
 class ChildTrust:
-    """Our authority's certificate, the combined bundle (both PEM), the truststore (JKS), and wget's configuration."""
+    """Our authority's certificate, the combined bundle (both PEM), the truststore (JKS), and what tells wget, PHP."""
 
     ca: Path
     bundle: Path
     truststore: Path
     wgetrc: Path
+    php: Path
 
 
 def ensure(home: Home, environ: Mapping[str, str]) -> ChildTrust:
     """Write what is missing or out of date. `environ`: the person's own. Raises HomeError."""
     trust = ChildTrust(home.ca_certificate, home.path / "child-roots.pem", home.path / "child-truststore.jks",
-                       home.path / "child-wgetrc")  # fmt: skip
+                       home.path / "child-wgetrc", home.path / "child-php" / "mitmvault.ini")  # fmt: skip
     if not trust.ca.exists():
         raise HomeError(f"there is no certificate authority at {trust.ca} yet: start the proxy once, mitmvault serve")
     sources = [trust.ca, _system(environ, trust.bundle), *_own(environ, trust.bundle)]
@@ -50,6 +51,8 @@ def ensure(home: Home, environ: Mapping[str, str]) -> ChildTrust:
     _write(trust.bundle, pem.encode())
     _write(trust.truststore, java_truststore.truststore(found))
     _write(trust.wgetrc, _wgetrc(environ, trust))
+    trust.php.parent.mkdir(files.PRIVATE_DIRECTORY, exist_ok=True)
+    _write(trust.php, f'curl.cainfo = "{trust.bundle}"\nopenssl.cafile = "{trust.bundle}"\n'.encode())
     return trust
 
 
