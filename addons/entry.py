@@ -22,6 +22,7 @@ from mitmvault.addons.presence import Presence
 from mitmvault.addons.request_log import RequestLog
 from mitmvault.addons.rewrite import Rewrite
 from mitmvault.addons.switchboard import Switchboard
+from mitmvault.addons.traces import Traces
 from mitmvault.addons.tunnels import Tunnels
 from mitmvault.addons.vault_api import VaultApi
 from mitmvault.addons.websockets import WebSockets
@@ -48,6 +49,7 @@ addons = [
     Journal(),  # one line about it
     _bookkeeper,  # one row of the ledger
     Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
+    Traces(_keeper, _bookkeeper),  # and told to OpenTelemetry, if that is wanted
     Rewrite(_observer),  # for people who look at a flow
     AnswerView(),  # and at what came back
     Commands(_keeper, _observer),  # and type into its command line

@@ -170,7 +170,7 @@ class RunningProxy:
 # Settings of the person who runs the tests must not reach the proxy under test.
 _SHIPPED = catalogue.load(config_file("providers.yaml").read_text("utf-8"))
 UNSET = (
-    *environment.NAMES, *ambient_keys.variables(_SHIPPED), "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"
+    "OTEL_EXPORTER_OTLP_ENDPOINT", *environment.NAMES, *ambient_keys.variables(_SHIPPED), "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """mitmvault without what watches requests: loaded by `mitmvault serve --set scripts=…` in place of addons/entry.py.
 
-Left out are the ledger's bookkeeper, the metrics and the tap that counts tokens, and the meter in the stream with them.
+Left out are the ledger's bookkeeper, the metrics and the counter of tokens, and the meter in the stream with them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from mitmvault.home.resources import entry_script
 from mitmvault.wire import meter
 
-WATCHING = {"Bookkeeper", "Metrics", "Tap", "Traces", "RequestLog"}
+WATCHING = {"Bookkeeper", "Metrics", "Counter", "RequestLog", "Traces"}
 
 meter.install = lambda: None
 _spec = spec_from_file_location("mitmvault_entry", entry_script())

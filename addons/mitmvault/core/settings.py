@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from mitmvault.core import endpoint
 from mitmvault.core.hostnames import normal, split_authority
 from mitmvault.core.networks import Network
 from mitmvault.core.rate_limit import Rate, rate
@@ -47,6 +48,7 @@ class Settings:
     rate_limit: Rate | None = None  # requests by address and path, whether or not they carry a token; None: any number
     public_vault: bool = False  # may anybody download the encrypted vault?
     metrics: str = "admin"  # who may read /metrics: admin | loopback (as well, without a token) | off
+    otlp_endpoint: str | None = None  # a collector for OpenTelemetry, such as http://127.0.0.1:4318; read at the start
     log_format: str = "text"  # of what is written to the terminal: text | json
     response_headers: bool = False  # do answers carry the request's id and the overhead?
     ledger_days: int = 90  # how long the ledger keeps what happened; 0: nothing is recorded
@@ -188,6 +190,13 @@ def _gateways(key: str, value: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _url(key: str, value: Any) -> str:
+    wrong = endpoint.problem(value, plain_http=True) if isinstance(value, str) else "must be a URL"
+    if wrong:
+        raise SettingsError(f"{key}: {wrong}")
+    return str(value)
+
+
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{key}: must be a string")
@@ -205,6 +214,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "rate_limit": _rate,
     "public_vault": _flag,
     "metrics": _one_of(*METRICS),
+    "otlp_endpoint": _url,
     "log_format": _one_of(*LOG_FORMATS),
     "response_headers": _flag,
     "ledger_days": _days,
