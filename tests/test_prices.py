@@ -16,6 +16,11 @@ TOKENS = {"input": 1000, "output": 100, "cached_read": 400, "cached_write": 100}
 NEWER = {"cloudflare", "zai"} if sys.version_info < (3, 12) else set()
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    prices._kept.clear()
+
+
 def test_cached_tokens_have_their_own_price() -> None:
     """Claude Sonnet 4.5: 3 dollars a million in, 15 out, 0.30 read from the cache, 3.75 written to it."""
     expected = (500 * 3 + 400 * 0.3 + 100 * 3.75 + 100 * 15) / 1e6
@@ -81,3 +86,60 @@ print(prices.cost("openai", ["gpt-4o"], {"input": 1000, "output": 0}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0.0025"
+
+
+KINDS = [
+    {"input": 1000, "output": 100}, {"input": 1000, "output": 100, "cached_read": 300, "cached_write": 200},
+    {"input": 0, "output": 7}, {"input": 99_999, "output": 1, "cached_read": 99_999}, {"input": 300_000, "output": 50_000},
+    {"input": 5, "output": 5, "cached_read": 9},
+]  # fmt: skip
+
+
+def test_what_is_kept_is_what_the_package_says_for_every_model_of_the_list() -> None:
+    import genai_prices.data_snapshot
+
+    known = [
+        (provider.id, model.id)
+        for provider in genai_prices.data_snapshot.get_snapshot().providers
+        for model in provider.models
+    ]
+    kept = 0
+    for provider, model in known[::5]:  # each asks fourteen times
+        for tokens in KINDS:
+            prices._kept.clear()
+            quick, again = prices.cost(provider, [model], tokens), prices.cost(provider, [model], tokens)
+            assert quick == again
+            try:
+                asked = prices._asked(provider, model, tokens)
+            except Exception:
+                asked = None
+            assert quick == (None if asked is None else pytest.approx(asked, rel=1e-9)), (provider, model, tokens)
+        kept += bool(next(iter(prices._kept.values()))[1]) if prices._kept else 0
+    assert kept > len(known[::5]) / 2
+
+
+def test_the_package_is_asked_again_after_a_while_and_for_large_requests(monkeypatch) -> None:
+    asked, now = [], [1000.0]
+    true = prices._asked
+    monkeypatch.setattr(prices, "_asked", lambda *args: asked.append(args) or true(*args))
+    monkeypatch.setattr(prices, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def asks(models: list[str], tokens: dict[str, int] = {"input": 5, "output": 5}) -> bool:  # noqa: B006
+        asked.clear()
+        prices.cost("openai", models, tokens)
+        return bool(asked)
+
+    assert asks(["gpt-4o"]) and not asks(["gpt-4o"])
+    assert asks(["no-such-model"]) and not asks(["no-such-model"])
+    assert asks(["gpt-4o"], {"input": prices.SMALL + 1, "output": 5})
+    now[0] += prices.FRESH + 1
+    assert asks(["gpt-4o"]) and asks(["no-such-model"])
+
+
+def test_names_of_models_do_not_fill_the_memory(monkeypatch) -> None:
+    monkeypatch.setattr(prices, "_MAX_KEPT", 10)
+    monkeypatch.setattr(prices, "_probed", lambda *args: None)
+    for number in range(100):
+        prices._rates("openai", f"m-{number}")
+    prices._rates("openai", "m" * 10_000)
+    assert len(prices._kept) <= 10 and not [model for _, model in prices._kept if len(model) > 256]

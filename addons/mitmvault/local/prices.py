@@ -3,6 +3,9 @@
 Rules: 1. A price that the list does not know is unknown: None, never 0. So is one of which it knows a part alone.
        2. Nothing is asked of anybody: the list is a file of the package, as old as the package.
        3. Nothing is read before the first price is asked for (140 ms); `warm` does that ahead, in a thread of its own.
+       4. The package takes a tenth of a millisecond for a price, and longer to find that it has none. What it says of a
+          model is kept for FRESH seconds: some prices depend on the time of day. Large requests, for which some models
+          cost more by the token, are always its own to price.
 
 The package takes tokens as core.usage counts them: the input includes what was read from and written to a cache.
 """
@@ -10,12 +13,32 @@ The package takes tokens as core.usage counts them: the input includes what was 
 from __future__ import annotations
 
 import importlib
+import math
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 PACKAGE = "genai_prices"
+FRESH = 60.0  # seconds
+SMALL = 100_000  # tokens; no tier of the list begins below
+_MAX_KEPT, _MAX_NAME = 4096, 256  # models are what clients and providers name
+
+
+@dataclass(frozen=True)
+class Rates:
+    """US dollars for a token of each kind; what is read from a cache or written to it is not in `input`."""
+
+    input: float
+    read: float
+    write: float
+    output: float
+
+
+# (provider of the list, model) -> until when, and the rates; None: ask the package; False: it does not know the model
+_kept: dict[tuple[str, str], tuple[float, Rates | Literal[False] | None]] = {}
 
 
 def cost(prices: str, models: Iterable[str], tokens: Mapping[str, Any]) -> float | None:
@@ -24,10 +47,11 @@ def cost(prices: str, models: Iterable[str], tokens: Mapping[str, Any]) -> float
     None: unknown. Does not raise.
     """
     with suppress(Exception):  # whatever the list holds: a request is worth more than its price
-        package = importlib.import_module(PACKAGE)
         for model in models if prices else ():
-            with suppress(LookupError):
-                return _cost(package, prices, model, tokens)
+            rates = _rates(prices, model)
+            if rates is not False:
+                quick = _quick(rates, tokens) if rates else None
+                return _asked(prices, model, tokens) if quick is None else quick
     return None
 
 
@@ -40,7 +64,58 @@ def warm() -> threading.Thread:
     return thread
 
 
-def _cost(package: Any, prices: str, model: str, tokens: Mapping[str, Any]) -> float | None:
+def _rates(prices: str, model: str) -> Rates | Literal[False] | None:
+    now = time.monotonic()
+    until, rates = _kept.get((prices, model), (0.0, None))
+    if until < now:
+        try:
+            rates = _probed(prices, model)
+        except LookupError:
+            rates = False
+        if len(_kept) >= _MAX_KEPT:
+            _kept.clear()
+        if len(model) <= _MAX_NAME:
+            _kept[prices, model] = now + FRESH, rates
+    return rates
+
+
+def _probed(prices: str, model: str) -> Rates | None:
+    """What a token costs, if every one of a small request costs the same. Raises LookupError for an unknown model."""
+
+    def at(input: int, output: int = 0, read: int = 0, write: int = 0) -> float | None:
+        tokens = {"input": input, "output": output, "cached_read": read, "cached_write": write}
+        return _asked(prices, model, tokens)
+
+    n = SMALL
+    found = at(n), at(n, read=n), at(n, write=n), at(0, n)
+    if any(price is None for price in found):
+        return None
+    rates = Rates(*(price / n for price in found if price is not None))
+    tries = ((100, 0, 0, 0), (n // 3, 0, 0, 0), (100, 7, 30, 20), (n, n, n // 4, n // 5), (0, 100, 0, 0))
+    for given, answered, read, written in tries:
+        asked, ours = at(given, answered, read, written), _sum(rates, given, answered, read, written)
+        if asked is None or not math.isclose(asked, ours, rel_tol=1e-9, abs_tol=1e-15):
+            return None
+    return rates
+
+
+def _sum(rates: Rates, given: int, answered: int, read: int, written: int) -> float:
+    fresh = given - read - written
+    return fresh * rates.input + read * rates.read + written * rates.write + answered * rates.output
+
+
+def _quick(rates: Rates, tokens: Mapping[str, Any]) -> float | None:
+    """The price of a small request of which everything makes sense; None: the package is to say."""
+    numbers = [tokens.get(name, 0) for name in ("input", "output", "cached_read", "cached_write")]
+    if "input" not in tokens or not all(type(number) is int and 0 <= number <= SMALL for number in numbers):
+        return None
+    given, answered, read, written = numbers
+    return _sum(rates, given, answered, read, written) if read + written <= given else None
+
+
+def _asked(prices: str, model: str, tokens: Mapping[str, Any]) -> float | None:
+    """What the package says. Raises LookupError for an unknown model."""
+    package = importlib.import_module(PACKAGE)
     given, answered = tokens.get("input", 0), tokens.get("output", 0)
     usage = package.Usage(
         input_tokens=given,
