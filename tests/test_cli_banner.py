@@ -82,3 +82,8 @@ def test_what_comes_from_the_environment():
     assert "tokens accepted from: PROXY_API_KEY, AUTH_TOKEN\n" in shown(ready)
     assert "keys taken from: OPENAI_API_KEY (openai)\n" in shown(ready)
     assert "from" not in shown(READY).partition("Try")[0]
+
+
+def test_the_dashboard():
+    assert "http://127.0.0.1:8080/ui/" in shown(replace(READY, dashboard="http://127.0.0.1:8080/ui/"), width=120)
+    assert "dashboard" not in shown(READY)

@@ -9,7 +9,7 @@ import pytest
 from mitmvault.cli import preflight, ready
 from mitmvault.home import start, store
 from mitmvault.home.layout import Home
-from tests.worlds import USERS
+from tests.worlds import USERS, world
 
 PASSWORD = "made-up-crypto-token"
 WEB = "http://127.0.0.1:8081/?token=made-up-web-password"
@@ -65,3 +65,13 @@ def test_in_json_too(capsys, web, wanted):
     ready.Json().mitmvault_ready("http://127.0.0.1:8080", web)
     told = json.loads(capsys.readouterr().out)
     assert (told["event"], told["address"], told.get("web")) == ("ready", "http://127.0.0.1:8080", wanted)
+
+
+def test_the_dashboard_is_named_where_somebody_may_open_it():
+    ada = {"ada": {"key": "mv-ada-token-made-up", "admin": True}}
+    named = {"ui": {"endpoint": "https://ui.example/v1", "keys": [{"key": "made-up-ui-0001"}]}}
+    at = "http://127.0.0.1:8080"
+    assert ready.dashboard(world(people=USERS | ada), at) == "http://127.0.0.1:8080/ui/"
+    assert ready.dashboard(world(people=USERS), at) is None
+    assert ready.dashboard(world(people={"ada": ada["ada"] | {"type": "expired"}}), at) is None
+    assert ready.dashboard(world(named, people=ada), at) is None

@@ -30,6 +30,7 @@ class Ready:
     tokens: tuple[str, ...] = ()  # variables whose tokens are accepted, beside those of users.json
     sources: Mapping[str, str] = field(default_factory=dict)  # provider -> the variable that its keys come from
     beside: tuple[str, ...] = ()  # the modes beside the listener, each with its address
+    dashboard: str | None = None  # its address, where somebody may open it
 
 
 def curl_base_url(ready: Ready) -> str:
@@ -58,6 +59,8 @@ def show(ready: Ready, console: Console) -> None:
         facts.insert(-1, ("keys taken from", sources(ready.sources)))
     if ready.beside:
         facts.insert(1, ("redirected traffic", ", ".join(ready.beside)))
+    if ready.dashboard:
+        facts.insert(1, ("dashboard", ready.dashboard))
     if ready.web:
         facts.insert(1, ("mitmweb", ready.web))
     show_facts(facts, console)

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from mitmvault.cli import banner
-from mitmvault.core import environment, log_line
+from mitmvault.core import environment, log_line, ui
 from mitmvault.core.vault import is_expired
 from mitmvault.core.world import World
 from mitmvault.home import store
@@ -28,8 +28,14 @@ class Banner:
         ca = self.home.ca_certificate
         providers, sources = tuple(self.world.vault.providers), dict(self.world.sources)
         tokens = tuple(dict.fromkeys(token.variable for token in environment.read(os.environ).tokens))
-        ready = banner.Ready(address, web, self.home.path, name, token, ca, providers, tokens, sources, self.beside)
+        ready = banner.Ready(address, web, self.home.path, name, token, ca, providers, tokens, sources, self.beside,
+                             dashboard(self.world, address))  # fmt: skip
         banner.show(ready, Console())
+
+
+def dashboard(world: World, address: str) -> str | None:
+    """Where the dashboard is, if anybody may open it."""
+    return f"{address}{ui.ROOT}" if world.users.has_admin and ui.NAME not in world.providers else None
 
 
 class Quiet:

@@ -80,6 +80,11 @@ class Users:
         """The user of this name, if it may in."""
         return next((user for _, user in self._by_digest.values() if user.name == name), None)
 
+    @property
+    def has_admin(self) -> bool:
+        """May any of them see what everybody does?"""
+        return any(user.admin for _, user in self._by_digest.values())
+
     def joined(self, more: Iterable[tuple[str, str]]) -> Users:
         """These users, and more by (name, digest), without restrictions.
 
