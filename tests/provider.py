@@ -87,6 +87,13 @@ class FakeProvider:
             self.arrivals.clear()
             self._scripted.clear()
 
+    def take(self, fits: Callable[[Arrived], bool]) -> list[Arrived]:
+        """Forget these arrivals, and return them."""
+        with self._changed:
+            taken = [arrived for arrived in self.arrivals if fits(arrived)]
+            self.arrivals = [arrived for arrived in self.arrivals if not fits(arrived)]
+            return taken
+
     # -- what to answer
 
     def next(
@@ -125,6 +132,10 @@ class FakeProvider:
             stream.send(chunk)
         self._script(stream, when, 1)
         return stream
+
+    def play(self, reply: Reply, when: Callable[[Arrived], bool]) -> None:
+        """Answer these requests with a reply of one's own, for good."""
+        self._script(reply, when, None)
 
     # -- inside the thread
 

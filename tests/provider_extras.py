@@ -39,16 +39,21 @@ class CohereChat(Exchange):
         if not body.get("stream"):
             message = {"role": "assistant", "content": [{"type": "text", "text": text}]}
             return self.send_json({"id": "c-1", "message": message, **end})
-        start = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
-        events: list[dict[str, Any]] = [
-            {"type": "message-start", "id": "c-1", "delta": {"message": start}},
-            {"type": "content-start", "index": 0, "delta": {"message": {"content": {"type": "text", "text": ""}}}},
-        ]
-        for piece in pieces(text):
-            events.append({"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": piece}}}})
-        events += [{"type": "content-end", "index": 0}, {"type": "message-end", "delta": end}]
-        coded = [f"event: {event['type']}\ndata: ".encode() + dump(event) + b"\n\n" for event in events]
+        coded = cohere_events(text, end)
         return await self.send_stream("text/event-stream", coded)
+
+
+def cohere_events(text: str, end: dict[str, Any]) -> list[bytes]:
+    """A streamed chat as events; `end` is what the last one says."""
+    start = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
+    events: list[dict[str, Any]] = [
+        {"type": "message-start", "id": "c-1", "delta": {"message": start}},
+        {"type": "content-start", "index": 0, "delta": {"message": {"content": {"type": "text", "text": ""}}}},
+    ]
+    for piece in pieces(text):
+        events.append({"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": piece}}}})
+    events += [{"type": "content-end", "index": 0}, {"type": "message-end", "delta": end}]
+    return [f"event: {event['type']}\ndata: ".encode() + dump(event) + b"\n\n" for event in events]
 
 
 class Predictions(Exchange):

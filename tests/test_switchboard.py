@@ -27,7 +27,8 @@ def test_everything_is_in_place_and_stays_after_an_unload():
     board.load(None)
     board.done()
     assert layers.HttpStream is MeteredStream and layers.Http1Server is MendedServer
-    assert layers.Http1Client.__name__ == "SwappingHttp1Client" and layers.Http2Client.__name__ == "SwappingHttp2Client"
+    assert layers.Http1Client.__name__ == "PatientSwappingHttp1Client"
+    assert layers.Http2Client.__name__ == "SwappingHttp2Client"
     assert server.ConnectionHandler.open_connection.__module__ == "mitmvault.wire.dial"
 
 

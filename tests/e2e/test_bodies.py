@@ -15,7 +15,7 @@ import brotli
 import pytest
 import zstandard
 
-from tests.client import BEARER, CHAT, send
+from tests.client import BEARER, CHAT, raw, send
 from tests.provider import FakeProvider
 from tests.proxy import RunningProxy, key
 
@@ -152,3 +152,27 @@ def test_ambiguous_bodies_are_refused(
 ) -> None:
     reply = send(proxy, target, body, headers=BEARER | {"Content-Type": "application/json"})
     assert (reply.status, reply.reason, provider.arrivals) == (400, reason, [])
+
+
+@pytest.mark.parametrize("size", [20, 13_000_000], ids=["read", "streamed"])
+def test_a_client_that_waits_for_100_continue(proxy: RunningProxy, provider: FakeProvider, size: int) -> None:
+    """curl does so from 1 MB on. mitmproxy says 100, and the provider is not asked to say it once more."""
+    body = json.dumps(CHAT | {"padding": "x" * size}).encode()
+    with raw(proxy) as client:
+        client.send(f"POST {DIRECT} HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\nAuthorization: Bearer {proxy.token}\r\n"
+                    "Content-Type: application/json\r\nConnection: close\r\nExpect: 100-continue\r\n"
+                    f"Content-Length: {len(body)}\r\n\r\n".encode())  # fmt: skip
+        permission = client.until(b"\r\n\r\n")
+        client.send(body)
+        answer = client.to_end().removeprefix(permission)
+    assert permission == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert answer.startswith(b"HTTP/1.1 200 ") and b"pong" in answer
+    (arrived,) = provider.wait_for(1)
+    assert arrived.header("expect") is None and arrived.body == body
+
+
+def test_interim_answers_are_not_the_answer(proxy: RunningProxy, provider: FakeProvider) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong"
+    provider.raw(b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 100", b" Continue\r\n\r\n" + answer)
+    reply = send(proxy, DIRECT, CHAT)
+    assert (reply.status, reply.body) == (200, b"pong")

@@ -151,6 +151,13 @@ def test_nothing_stays_between_when_a_proxy_runs(serving: Serving) -> None:
         assert program.stderr.count("\n") == 1 and "--keep LEGACY_APP_SECRET" in program.stderr
 
 
+def test_the_crypto_token_is_the_running_proxys_own_affair(serving: Serving) -> None:
+    """Who serves has it in the environment of that terminal; who runs programs in another one has not."""
+    command = (sys.executable, "-m", "mitmvault", "run", "--home", serving.home, "--", "true")
+    with Program(*command, environ={"PYTHONPATH": str(ADDONS)}, cwd=serving.home.parent) as program:
+        assert program.exit() == 0, program.stderr
+
+
 @pytest.mark.parametrize("running_proxy", [True, False], ids=["exec", "supervised"])
 @pytest.mark.parametrize(
     ("script", "code"),

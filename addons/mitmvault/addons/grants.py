@@ -3,6 +3,7 @@
 Rules: 1. The flow shows a placeholder where a key will be; the wire ring writes the key into a copy.
        2. What was shown of the client's request before is kept, for people (addons/rewrite.py): its head, redacted.
        3. The permit goes onto the request object, and its destination may be dialled from now on.
+       4. `Expect: 100-continue` does not go on once mitmproxy has answered it: the provider would answer it again.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def grant(flow: http.HTTPFlow, arrival: Arrival, permit: Permit) -> None:
     request, target = flow.request, permit.target
     kept = stripped_headers(arrival.headers, arrival.websocket, target.mode != "direct")
     set_names = {name.lower() for name, _ in permit.headers} | permit.dropped
+    if "expect" not in request.headers:  # mitmproxy removes it when it answers
+        set_names |= {"expect"}
     headers = [(name, value) for name, value in kept if name.lower() not in set_names]
     headers += permit.headers
     if "close" in arrival.value("connection").lower():  # mitmproxy reads it here; the wire ring does not send it on

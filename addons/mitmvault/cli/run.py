@@ -20,7 +20,7 @@ from mitmvault.cli import child, ephemeral, supervise
 from mitmvault.cli.child import Wish, child_options
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.core import child_environment, undo
-from mitmvault.home import running, start, user_token
+from mitmvault.home import running, start, state, user_token
 
 NO_COMMAND, NOT_EXECUTABLE = 127, 126
 # JVMs send no credentials to a proxy, so their programs must carry the token themselves.
@@ -65,8 +65,9 @@ def run(command: tuple[str, ...], quiet: bool, keep: tuple[str, ...], **wish: ob
         wanted = wanted.with_token_as_key()
     _check(command[0])
     before = undo.before(os.environ)
-    for path in start.ensure(home, os.environ).created:
-        click.echo(f"mitmvault: created {path}", err=True)
+    if state.running(home) is None:  # else the home is complete, and the crypto token the proxy's own affair
+        for path in start.ensure(home, os.environ).created:
+            click.echo(f"mitmvault: created {path}", err=True)
     who = user_token.choose(home, wanted.user, os.environ)
     if proxy := running.find(home, who.token):
         _tell(quiet, f"as {who.user} through {proxy.address}")
