@@ -25,7 +25,7 @@ from mitmvault.core import openssl
 from mitmvault.core.secret import Secret
 from mitmvault.home import authority, store
 from mitmvault.home.layout import Home
-from tests.client import raw, send
+from tests.client import raw, send, tunnel
 from tests.leaks import canary, leaks
 from tests.provider import FakeProvider
 from tests.proxy import ENTRY, TIMEOUT, key
@@ -118,6 +118,27 @@ def test_web(home: Path) -> None:
         assert get(port, f"/flows?{url.query}") == 200
         assert get(port, "/flows") == (403 if url.query else 200)  # 11.0.2 has no password
         assert send(serving, "/health", headers={}).status == 200
+
+
+def test_mitmweb_is_not_reached_through_the_proxy(home: Path) -> None:
+    """CVE-2025-23217 for 11.0.2. Not even where an operator has opened this machine's network to clients."""
+    port, user = free_port(), "visitor"
+    home.mkdir(mode=0o700, exist_ok=True)
+    (home / "mitmvault.yaml").write_text("allow_networks: [127.0.0.0/8]\nunmatched: tunnel\n")
+    with Serving(home, "--web", "--web-port", str(port)) as serving:
+        query = urlsplit(serving.ready().fact("mitmweb")).query
+        token = serving.fact("user token")
+        for name in ("127.0.0.1", "127.1", "localhost", "[::ffff:127.0.0.1]"):
+            with tunnel(serving, f"{name}:{port}") as client:
+                assert b"destination_refused" in client.received, name
+            lines = (f"GET http://{name}:{port}/flows?{query} HTTP/1.1", f"Host: {name}:{port}",
+                     f"Authorization: Bearer {token}", f"User-Agent: {user}", "Connection: close", "", "")  # fmt: skip
+            with raw(serving) as client:
+                reply = client.send("\r\n".join(lines).encode()).to_end()
+            assert reply.split(b" ")[1] in (b"400", b"403", b"404", b"421") and user.encode() not in reply, reply
+        headers = {"Authorization": f"Bearer {token}", "X-Host-Final": f"127.0.0.1:{port}"}
+        assert send(serving, f"/flows?{query}", headers=headers).reason == "unknown_host_final"
+        assert get(port, f"/flows?{query}") == 200
 
 
 def get(port: int, target: str) -> int:
