@@ -16,7 +16,14 @@ def test_expired_keys_are_not_usable():
     assert [key.number for key in keys] == [1, 3]
 
 
-@pytest.mark.parametrize(("name", "words"), [("mistral", "all 1 keys are expired"), ("cerebras", "has no key")])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mistral", "its only key is expired"),
+        ("cerebras", "no key for it: add one there, or set CEREBRAS_API_KEY for mitmvault"),
+        ("google-vertex-ai", "no key for it: add one there\\."),
+    ],
+)
 def test_without_a_usable_key(name, words):
     with pytest.raises(Refusal, match=words):
         usable_keys(world().providers[name])

@@ -165,8 +165,11 @@ def usable_keys(known: Known) -> tuple[Key, ...]:
     unfit = next((key for key in every if key.usable), None)
     if unfit:
         text = f"key #{unfit.number} is {NAMES[unfit.form]}, which it does not take"
+    elif every:
+        text = f"all {len(every)} keys are expired" if len(every) > 1 else "its only key is expired"
     else:
-        text = f"all {len(every)} keys are expired" if every else "the vault has no key for it"
+        more = f", or set {known.spec.env[0]} for mitmvault" if known.spec.env else ""
+        text = f"the vault has no key for it: add one there{more}"
     raise Refusal("no_usable_key", f"Provider {known.name} has no usable key: {text}.")
 
 
