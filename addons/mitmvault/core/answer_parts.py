@@ -1,18 +1,12 @@
-"""The parts of a model's answer, read from documents of its provider: texts, reasoning, calls of tools, how it ended.
+"""The parts of a model's answer: texts, reasoning, calls of tools, and what is said about the whole.
 
-Streams and documents of OpenAI's chat, completions and Responses, of Anthropic and Gemini, and what speaks like them.
-
-Rules: 1. A document says by its members whose dialect it is, not by where it came from: one table, any order.
-       2. Nothing is added: a text that came in pieces is those pieces, one behind the other.
-
-Sources: the vendors' OpenAPI documents and SDKs (2026): OpenAI `CreateChatCompletionStreamResponse`,
-`ResponseStreamEvent`; Anthropic `RawMessageStreamEvent`; Gemini `GenerateContentResponse`.
+Rules: 1. Nothing is added: a text that came in pieces is those pieces, one behind the other.
+       2. What is of another type than it should be is nothing, and no failure.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,183 +48,23 @@ class Said:
             self.parts[where] = Part(kind, text, name if isinstance(name, str) else "")
 
 
-def read(said: Said, document: Document) -> None:
-    """Take what one document says."""
-    said.documents += 1
-    _general(said, document)
-    reader = next((read for fits, read in _DIALECTS if fits(document)), None)
-    if reader:
-        reader(said, document)
-
-
-def _general(said: Said, document: Document) -> None:
-    """What all dialects have, each at its own place."""
-    inner = [found for name in ("response", "message") if isinstance(found := document.get(name), dict)]
-    for each in (document, *inner):
-        model = each.get("model") or each.get("modelVersion")
-        said.model = model if isinstance(model, str) else said.model
-        for name in ("usage", "usageMetadata"):
-            if isinstance(found := each.get(name), dict):
-                said.usage |= found
-        error = each.get("error")
-        if isinstance(error, dict) and isinstance(error.get("message"), str):
-            error = error["message"]
-        if isinstance(error, str) and error:
-            said.errors.append(error)
-
-
-def _chat(said: Said, document: Document) -> None:
-    for choice in _objects(document.get("choices")):
-        number = choice.get("index", 0)
-        said.finish = _word(choice.get("finish_reason")) or said.finish
-        for message in _objects([choice, choice.get("delta"), choice.get("message")]):
-            for name, kind in (("reasoning_content", REASONING), ("reasoning", REASONING), ("text", TEXT),
-                               ("content", TEXT), ("refusal", REFUSAL)):  # fmt: skip
-                if isinstance(message.get(name), str) and message[name]:
-                    said.add((number, kind), kind, message[name])
-            for at, call in enumerate(_objects(message.get("tool_calls"))):
-                function = call.get("function") or call.get("custom") or {}
-                if isinstance(function, dict):
-                    text = function.get("arguments") or function.get("input")
-                    said.add((number, CALL, call.get("index", at)), CALL, text, function.get("name"))
-
-
-def _gemini(said: Said, document: Document) -> None:
-    for candidate in _objects(document.get("candidates")):
-        number = candidate.get("index", 0)
-        said.finish = _word(candidate.get("finishReason")) or said.finish
-        content = candidate.get("content")
-        for part in _objects(content.get("parts") if isinstance(content, dict) else None):
-            if isinstance(part.get("text"), str):
-                kind = REASONING if part.get("thought") is True else TEXT
-                said.add((number, kind), kind, part["text"])
-            elif isinstance(call := part.get("functionCall"), dict):
-                said.add((number, CALL, len(said.parts)), CALL, _dumped(call.get("args")), call.get("name"))
-            elif isinstance(code := part.get("executableCode"), dict):
-                said.add((number, CALL, len(said.parts)), CALL, code.get("code"), "code")
-
-
-def _block(said: Said, number: Any, block: Document) -> None:
-    """A block of Anthropic's, whole or at its beginning."""
-    kind = block.get("type")
-    if kind in ("text", "thinking"):
-        said.add(number, TEXT if kind == "text" else REASONING, block.get(kind))
-    elif isinstance(kind, str) and kind.endswith("tool_use"):
-        said.add(number, CALL, _dumped(block["input"]) if block.get("input") else "", block.get("name"))
-    elif isinstance(kind, str) and kind.endswith("tool_result"):
-        said.add(number, RESULT, _dumped(block.get("content")))
-
-
-def _anthropic(said: Said, document: Document) -> None:
-    for number, block in enumerate(_objects(document.get("content"))):
-        _block(said, number, block)
-    said.finish = _word(document.get("stop_reason")) or said.finish
-
-
-def _block_start(said: Said, event: Document) -> None:
-    if isinstance(event.get("content_block"), dict):
-        _block(said, event.get("index"), event["content_block"])
-
-
-def _block_delta(said: Said, event: Document) -> None:
-    delta = event.get("delta")
-    found = _BLOCK_DELTAS.get(str(delta.get("type"))) if isinstance(delta, dict) else None
-    if found and isinstance(delta, dict):
-        said.add(event.get("index"), found[0], delta.get(found[1]))
-
-
-def _message_delta(said: Said, event: Document) -> None:
-    delta = event.get("delta")
-    said.finish = (_word(delta.get("stop_reason")) if isinstance(delta, dict) else "") or said.finish
-
-
-# What Anthropic calls a piece of a block -> what it is, and its member with the text.
-_BLOCK_DELTAS = {
-    "text_delta": (TEXT, "text"),
-    "thinking_delta": (REASONING, "thinking"),
-    "input_json_delta": (CALL, "partial_json"),
-}
-
-
-def _item(said: Said, number: Any, item: Document) -> None:
-    """An item of Responses, whole or at its beginning."""
-    kind = str(item.get("type"))
-    for at, part in enumerate(_objects(item.get("content"))):
-        inner = {"refusal": REFUSAL, "reasoning_text": REASONING}.get(str(part.get("type")), TEXT)
-        said.put((number, inner, at), inner, part.get("refusal") if inner == REFUSAL else part.get("text"))
-    for at, part in enumerate(_objects(item.get("summary"))):
-        said.put((number, REASONING, at), REASONING, part.get("text"))
-    if kind.endswith("_call"):
-        text = next((item[name] for name in ("arguments", "input", "code") if isinstance(item.get(name), str)), "")
-        said.put((number, CALL, 0), CALL, text, item.get("name") or kind.removesuffix("_call"))
-
-
-def _item_event(said: Said, event: Document) -> None:
-    if isinstance(event.get("item"), dict):
-        _item(said, event.get("output_index"), event["item"])
-
-
-def _item_delta(kind: str, part: str = "") -> Callable[[Said, Document], None]:
-    def read(said: Said, event: Document) -> None:
-        said.add((event.get("output_index"), kind, event.get(part, 0)), kind, event.get("delta"))
-
-    return read
-
-
-def _responses(said: Said, document: Document) -> None:
-    for number, item in enumerate(_objects(document.get("output"))):
-        _item(said, number, item)
-    if document.get("status") in ("completed", "incomplete", "failed", "cancelled"):
-        said.finish = _word(document["status"])
-
-
-def _response_end(said: Said, event: Document) -> None:
-    if isinstance(event.get("response"), dict):
-        _responses(said, event["response"])
-
-
-# The type of an event -> what is read from it.
-_EVENTS: dict[str, Callable[[Said, Document], None]] = {
-    "content_block_start": _block_start,
-    "content_block_delta": _block_delta,
-    "message_delta": _message_delta,
-    "message": _anthropic,
-    "response.output_item.added": _item_event,
-    "response.output_item.done": _item_event,
-    "response.output_text.delta": _item_delta(TEXT, "content_index"),
-    "response.refusal.delta": _item_delta(REFUSAL, "content_index"),
-    "response.reasoning_text.delta": _item_delta(REASONING, "content_index"),
-    "response.reasoning_summary_text.delta": _item_delta(REASONING, "summary_index"),
-    "response.function_call_arguments.delta": _item_delta(CALL),
-    "response.mcp_call_arguments.delta": _item_delta(CALL),
-    "response.custom_tool_call_input.delta": _item_delta(CALL),
-    "response.code_interpreter_call_code.delta": _item_delta(CALL),
-    "response.completed": _response_end,
-    "response.incomplete": _response_end,
-    "response.failed": _response_end,
-}
-
-
-def _event(said: Said, event: Document) -> None:
-    _EVENTS[str(event["type"])](said, event)
-
-
-# Does a document speak this dialect? -> how it is read. (rule 1)
-_DIALECTS: tuple[tuple[Callable[[Document], bool], Callable[[Said, Document], None]], ...] = (
-    (lambda found: isinstance(found.get("choices"), list), _chat),
-    (lambda found: isinstance(found.get("candidates"), list), _gemini),
-    (lambda found: found.get("type") in _EVENTS, _event),
-    (lambda found: isinstance(found.get("output"), list), _responses),
-)
-
-
-def _objects(value: Any) -> list[Document]:
+def objects(value: Any) -> list[Document]:
+    """The objects in a list; none in what is no list."""
     return [found for found in value if isinstance(found, dict)] if isinstance(value, list) else []
 
 
-def _dumped(value: Any) -> str:
+def dumped(value: Any) -> str:
+    """A value as JSON; nothing for None."""
     return json.dumps(value, ensure_ascii=False) if value is not None else ""
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """A text; nothing for what is none."""
     return value if isinstance(value, str) else ""
+
+
+def inside(value: Any, *names: str) -> Any:
+    """What stands at a path of objects; None where it does not."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

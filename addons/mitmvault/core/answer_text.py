@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator
 
 from mitmvault.core import sse
-from mitmvault.core.answer_parts import CALL, Said, read
+from mitmvault.core.answer_dialects import read
+from mitmvault.core.answer_parts import CALL, Said
 from mitmvault.core.document import Document
 from mitmvault.core.printable import printable
 
@@ -31,7 +32,7 @@ def page(said: Said, usage: str = "", cut: bool = False) -> str:
     rows = [
         ("model", said.model),
         ("ended", said.finish or "no word of how: the answer is not whole"),
-        ("usage", usage),
+        ("usage", usage or _stated(said)),
     ]
     rows += [("error", error) for error in said.errors]
     rows += [("skipped", f"{said.skipped} pieces that are no JSON, or cut off")] if said.skipped else []
@@ -41,6 +42,12 @@ def page(said: Said, usage: str = "", cut: bool = False) -> str:
         lines += ["", f"── {part.kind}{f' {printable(part.name, _LONGEST)}' if part.name else ''} ".ljust(_RULE, "─")]
         lines += (printable(line) for line in (_indented(part.text) if part.kind == CALL else part.text).splitlines())
     return "\n".join(lines) + "\n"
+
+
+def _stated(said: Said) -> str:
+    """The provider's own numbers, by its own names."""
+    numbers = ((name, value) for name, value in said.usage.items() if isinstance(value, int | float))
+    return ", ".join(f"{name} {value}" for name, value in numbers)
 
 
 def _indented(text: str) -> str:
