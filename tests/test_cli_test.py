@@ -115,6 +115,16 @@ def test_a_configuration_without_secrets(home: Home, monkeypatch: pytest.MonkeyP
     assert found.exit_code == 1 and "provider_not_allowed" in found.stdout
 
 
+def test_the_environment_decides_as_it_does_for_the_proxy(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = GROQ | {"gatewayEndpoint": "https://gateway.ai.cloudflare.com/v1/{account}/main/compat"}
+    store.save_vault_document(home, {"version": 1, "providers": {"groq": moved}}, Secret(PASSWORD))
+    assert run(home).exit_code == 0  # no gateway without a token for it
+    monkeypatch.setenv("CLOUDFLARE_AIG_TOKEN", "made-up-token")
+    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "acct")
+    found = run(home)
+    assert found.exit_code == 1 and "https://gateway.ai.cloudflare.com/v1/acct/main/compat" in found.stdout
+
+
 def test_nothing_to_test(home: Home) -> None:
     (home.path.parent / "cases" / "chat.yaml").unlink()
     assert run(home).exit_code == 1
