@@ -35,7 +35,7 @@ def group() -> None: ...
         (VaultError("a.b: wrong"), "mitmvault: the vault: a.b: wrong\n"),
         (UsersError("alice: wrong"), "mitmvault: users.json: alice: wrong\n"),
         (FileNotFoundError(2, "No such file", "/x"), "mitmvault: /x: No such file\n"),
-        (OSError("odd"), "mitmvault: odd\n"),
+        (OSError("odd"), "mitmvault: cannot go on: odd\n"),
     ],
 )
 @pytest.mark.parametrize("debug", [[], ["--debug", "fail"], ["fail", "--debug"]], ids=str)

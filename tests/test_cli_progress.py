@@ -21,6 +21,9 @@ def test_shown_in_terminals_alone(monkeypatch, stderr, shown):
     monkeypatch.setenv("TERM", "xterm")
     with progress("being made …"):
         pass
+    with progress("not this", quiet=True):
+        pass
+    assert "not this" not in stderr.getvalue()
     assert ("being made …" in stderr.getvalue()) is shown and (stderr.getvalue() == "") is not shown
 
 

@@ -82,7 +82,7 @@ def test_read_up_to_the_limit(tmp_path):
     "make, message",
     [
         (lambda path: None, "No such file"),
-        (lambda path: path.mkdir(), "directory"),
+        (lambda path: path.mkdir(), "not a regular file"),
         (lambda path: os.mkfifo(path), "not a regular file"),
         (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
     ],
@@ -90,8 +90,13 @@ def test_read_up_to_the_limit(tmp_path):
 )
 def test_what_is_not_read(tmp_path, make, message):
     make(tmp_path / "f")
+    free = os.dup(0)  # the lowest number that is free
+    os.close(free)
     with pytest.raises(HomeError, match=message) as caught:
         files.read(tmp_path / "f", 5)
+    again = os.dup(0)
+    os.close(again)
+    assert again == free  # nothing stays open
     assert str(tmp_path / "f") in str(caught.value)
 
 

@@ -37,6 +37,13 @@ def settle_here(home: Home, provider: FakeProvider) -> None:
     store.save_vault_document(home, document, secret)
 
 
+def test_a_program_alone_shows_what_is_waited_for(tmp_path: Path) -> None:
+    """Its own proxy takes a second to start; what was shown is gone when the program begins."""
+    with typed(f"{sys.executable} -m mitmvault run -- echo done", tmp_path) as screen:
+        screen.asked("Looking after the home").asked("Starting a proxy").asked("done")
+        assert screen.exit() == 0
+
+
 def test_what_it_prints_works(provider: FakeProvider, tmp_path: Path) -> None:
     (tmp_path / ".config/systemd/user").mkdir(parents=True)
     (tmp_path / ".config/systemd/user/mitmvault.service").write_text("mine")  # so that it is not asked for

@@ -9,6 +9,7 @@ import click
 from mitmvault.cli import child
 from mitmvault.cli.child import Wish, child_options
 from mitmvault.cli.options import chosen_home, common_options
+from mitmvault.cli.progress import progress
 from mitmvault.core import child_environment, shells, undo
 from mitmvault.home import configuration, running, user_token
 from mitmvault.home.layout import Home
@@ -58,7 +59,8 @@ def _variables(home: Home, wish: Wish, shell: str) -> dict[str, str | None]:
     if proxy is None:
         raise click.ClickException(f"no proxy of {home.path} is running: start one, mitmvault serve")
     before = undo.before(os.environ)
-    found = child.changes(home, wish, who, proxy, before)
+    with progress("Putting certificates together for your programs …"):
+        found = child.changes(home, wish, who, proxy, before)
     variables: dict[str, str | None] = {name: change.value for name, change in found.items()}
     if shell in _FOR_ONE_SHELL:
         specs = configuration.known(home).specs

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import click
 
+from mitmvault.cli.progress import progress
 from mitmvault.home import running
 from mitmvault.home.layout import Home
 from mitmvault.home.running import Running
@@ -22,7 +23,7 @@ SECONDS_TO_END = 5.0  # it waits for requests under way
 
 
 @contextmanager
-def proxy(home: Home, token: str) -> Iterator[Running]:
+def proxy(home: Home, token: str, *, quiet: bool = False) -> Iterator[Running]:
     """Run a proxy during the context. Raises ClickException when it does not start; its own words are on stderr."""
     # -P: a file of the current directory must not stand in for a module of ours.
     command = (sys.executable, "-P", "-m", "mitmvault", "serve", "--attached")
@@ -33,8 +34,9 @@ def proxy(home: Home, token: str) -> Iterator[Running]:
     )  # fmt: skip
     assert process.stdin and process.stdout
     try:
-        address = process.stdout.readline().strip()
-        found = running.ask(address, token) if address else None
+        with progress("Starting a proxy …", quiet=quiet):
+            address = process.stdout.readline().strip()
+            found = running.ask(address, token) if address else None
         if found is None:
             raise click.ClickException("the proxy did not start")
         yield found

@@ -99,7 +99,9 @@ def _sentence(error: Exception) -> str | None:
 
     match error:
         case OSError():
-            return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            return (
+                f"{error.filename}: {error.strerror}" if error.filename else f"cannot go on: {error.strerror or error}"
+            )
         case VaultError():
             return f"the vault: {error}"
         case UsersError():

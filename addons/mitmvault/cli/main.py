@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from mitmvault import __version__
+from mitmvault.cli import streams
 from mitmvault.cli.group import LazyGroup
 from mitmvault.cli.options import common_options
 
@@ -40,7 +43,16 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point of the console script."""
-    cli(prog_name="mitmvault")
+    streams.prepare()
+    code = 0
+    try:
+        cli(prog_name="mitmvault")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except OSError as error:  # while help is written: errors of commands are the group's to tell
+        streams.tell(error)
+        code = 1
+    sys.exit(streams.finish(code))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(text: str) -> Iterator[None]:
-    """Show the text beside a moving sign on stderr, as long as the context runs."""
-    if not sys.stderr.isatty():
+def progress(text: str, *, quiet: bool = False) -> Iterator[None]:
+    """Show the text beside a moving sign on stderr, as long as the context runs; nothing where `quiet`."""
+    if quiet or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console  # imported here: pipes need not wait for it

@@ -19,10 +19,12 @@ import click
 from mitmvault.cli import child, ephemeral, supervise
 from mitmvault.cli.child import Wish, child_options
 from mitmvault.cli.options import chosen_home, common_options
+from mitmvault.cli.progress import progress
 from mitmvault.core import child_environment, undo
 from mitmvault.home import running, start, state, user_token
 
 NO_COMMAND, NOT_EXECUTABLE = 127, 126
+_TRUST = "Putting certificates together for the program …"
 # JVMs send no credentials to a proxy, so their programs must carry the token themselves.
 JVM = {
     "java",
@@ -66,15 +68,20 @@ def run(command: tuple[str, ...], quiet: bool, keep: tuple[str, ...], **wish: ob
     _check(command[0])
     before = undo.before(os.environ)
     if state.running(home) is None:  # else the home is complete, and the crypto token the proxy's own affair
-        for path in start.ensure(home, os.environ).created:
+        with progress("Looking after the home directory …", quiet=quiet):
+            started = start.ensure(home, os.environ)
+        for path in started.created:
             click.echo(f"mitmvault: created {path}", err=True)
     who = user_token.choose(home, wanted.user, os.environ)
     if proxy := running.find(home, who.token):
         _tell(quiet, f"as {who.user} through {proxy.address}")
-        _become(command, child_environment.applied(before, child.changes(home, wanted, who, proxy, before)))
-    with ephemeral.proxy(home, who.token) as proxy:
+        with progress(_TRUST, quiet=quiet):
+            found = child.changes(home, wanted, who, proxy, before)
+        _become(command, child_environment.applied(before, found))
+    with ephemeral.proxy(home, who.token, quiet=quiet) as proxy:
         _tell(quiet, f"as {who.user} through a proxy of its own at {proxy.address}")
-        found = child.changes(home, wanted, who, proxy, before)
+        with progress(_TRUST, quiet=quiet):
+            found = child.changes(home, wanted, who, proxy, before)
         code = supervise.run(command, child_environment.applied(before, found))
     sys.exit(code)
 

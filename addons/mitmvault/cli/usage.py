@@ -18,6 +18,7 @@ import msgspec
 from mitmvault.cli import table, usage_view
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.cli.period import Moment
+from mitmvault.cli.progress import progress
 from mitmvault.core.units import known
 from mitmvault.home.ledger import GROUPS, Filter, Line
 from mitmvault.home.usage_report import SqliteReports
@@ -50,8 +51,9 @@ def usage(by: str, since: float, until: float | None, user: str | None, as_json:
     asked = Filter(since, time.time() + 1 if until is None else until, user)
     reports = SqliteReports(chosen_home().ledger)
     try:
-        lines, total = reports.lines(by, asked), replace(reports.lines(None, asked)[0], name="total")
-        daily = lines if by == "day" else reports.lines("day", asked)
+        with progress("Adding up …"):
+            lines, total = reports.lines(by, asked), replace(reports.lines(None, asked)[0], name="total")
+            daily = lines if by == "day" else reports.lines("day", asked)
     finally:
         reports.close()
     if as_json:

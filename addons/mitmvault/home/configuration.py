@@ -21,7 +21,7 @@ from mitmvault.core.users import Users, digest
 from mitmvault.core.vault import Vault
 from mitmvault.core.world import World
 from mitmvault.home import files, store
-from mitmvault.home.layout import Home
+from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.password import crypto_token
 from mitmvault.home.resources import config_file
 
@@ -102,3 +102,6 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8")
     except FileNotFoundError:
         return ""
+    except UnicodeDecodeError:
+        problem = f"{path} is not UTF-8 text"
+    raise HomeError(problem)  # outside the handler: that exception holds the content

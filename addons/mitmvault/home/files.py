@@ -9,6 +9,7 @@ Rules: 1. A reader sees the old file or the new one, never a part, also after a 
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import stat
 import tempfile
@@ -37,9 +38,12 @@ def read(path: Path, limit: int) -> bytes:
     try:
         # O_NONBLOCK: a FIFO in the file's place must not hang us before the check.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
+        try:
             regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-            data = file.read(limit + 1) if regular else b""
+            with open(descriptor, "rb", closefd=False) if regular else io.BytesIO() as file:
+                data = file.read(limit + 1)
+        finally:
+            os.close(descriptor)  # here, because open() does not close that of a directory
     except OSError as error:
         raise HomeError(f"cannot read {path}: {error.strerror}") from None
     if not regular:

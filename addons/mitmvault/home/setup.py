@@ -50,6 +50,7 @@ def check_user(name: str) -> None:
 
 def carry_out(home: Home, environ: Mapping[str, str], wish: Wish) -> Done:
     """Do it. Raises HomeError, ValueError or OSError, with a text that says what to do."""
+    provider_keys.offered(home, environ)  # reads everything that is there
     if wish.user:
         check_user(wish.user)
     for key in wish.typed:
