@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitmvault.core import json_scan
-from mitmvault.core.json_scan import LIMIT, Path, Scanner
+from mitmvault.core.json_scan import LIMIT, Path, Scanner, find
 from tests.answers_with_usage import pieces
 
 NAMES = st.sampled_from(["usage", "model", "meta", "x", "", 'q"\\', "ü", "[{", "usage\n"])
@@ -61,7 +61,10 @@ def test_against_a_real_parser(
         text = "\n".join(json.dumps(document, ensure_ascii=False) for document in documents)
     with patch.object(json_scan, "_SHORT", short):  # from how many bytes on pieces are passed over at once
         found = scan(text.encode(), cuts)
-    assert found == [pair for document in documents for pair in expected(document)]
+    right = [pair for document in documents for pair in expected(document)]
+    assert found == right
+    whole = {path: json.loads(raw) for path, raw in find(text.encode(), WANTED)}
+    assert whole == dict(right)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_against_a_real_parser(
     [b"", b"{", b'{"usage"', b'{"usage":', b'{"usage":{"a":1}', b'["usage",{"y":{"usage":1}}]', b'"usage":1', b"\\\\"],
 )
 def test_nothing(body: bytes) -> None:
-    assert scan(body) == []
+    assert scan(body) == find(body, WANTED) == []
 
 
 @given(st.lists(st.text('{}[]",:\\ ux', max_size=20).map(str.encode) | st.binary(max_size=20), max_size=8))
@@ -77,6 +80,7 @@ def test_what_is_not_json_does_no_harm(chunks: list[bytes]) -> None:
     scanner = Scanner((("u",), ("x", "u")))
     for chunk in chunks:
         scanner.feed(chunk)
+    find(b"".join(chunks), (("u",), ("x", "u")))
 
 
 def test_a_value_that_is_too_long_is_left_out() -> None:

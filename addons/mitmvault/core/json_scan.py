@@ -14,7 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import msgspec
+
 Path = tuple[str, ...]
+Members = dict[str, msgspec.Raw]
 
 LIMIT = 64 * 1024  # bytes of one value
 _NAME_LIMIT = 256
@@ -25,8 +28,29 @@ _WHOLE_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _UP_TO_A_HALF_STRING = re.compile(rb'[^"]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"]*+)*+', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 _BACKSLASH = 0x5C
+_decoder = msgspec.json.Decoder(Members)
 _SHORT = 512  # bytes that are not worth it
 _NESTED = 16
+
+
+def find(text: bytes, wanted: Iterable[Path]) -> list[tuple[Path, bytes]]:
+    """The raw values of the wanted paths in a text that is there as a whole. Does not raise."""
+    wanted = tuple(wanted)
+    opened: dict[Path, Members] = {}
+    try:
+        opened[()] = _decoder.decode(text)
+        return [(path, bytes(value)) for path in wanted if (value := _value_at(opened, path)) is not None]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # no single object; or no JSON
+        return Scanner(wanted).feed(text)
+
+
+def _value_at(opened: dict[Path, Members], path: Path) -> msgspec.Raw | None:
+    """A value by its path; objects on the way are opened once. Raises msgspec.DecodeError."""
+    above = path[:-1]
+    if above not in opened:
+        value = _value_at(opened, above)
+        opened[above] = _decoder.decode(value) if value is not None and bytes(value).startswith(b"{") else {}
+    return opened[above].get(path[-1])
 
 
 class Scanner:

@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterable, Mapping
 
 from mitmvault.core import aws_events, coding, estimate, sse
-from mitmvault.core.json_scan import Scanner
+from mitmvault.core.json_scan import Scanner, find
 from mitmvault.core.usage import Count, Shape, Tally
 
 EVENT_LIMIT = 8 * 2**20  # bytes of one event: the last one of OpenAI's Responses repeats the whole answer
+SHORT = 64 * 1024  # bytes of JSON that are cheaper to read at once than as they come
 TEXT_LIMIT = 64 * 1024  # bytes of text kept for an estimate; of more, the length is known
 # The members of events that hold what the model says. Responses say it twice, first as `delta`.
 _SAID = re.compile(
@@ -68,17 +69,26 @@ class TokenMeter:
 
 
 class _Json:
-    """A document, or an array of them: the newest value of each path counts."""
+    """A document, or an array of them: the newest value of each path counts. A short one is read at its end."""
 
     def __init__(self, shape: Shape, tally: Tally) -> None:
-        self._scanner = Scanner(shape.wanted)
+        self._wanted = shape.wanted
         self._tally = tally
+        self._short = bytearray()
+        self._scanner: Scanner | None = None
         self._newest: dict[tuple[str, ...], bytes] = {}
 
     def feed(self, data: bytes) -> None:
+        if self._scanner is None:
+            self._short += data
+            if len(self._short) <= SHORT:
+                return
+            data, self._short, self._scanner = bytes(self._short), bytearray(), Scanner(self._wanted)
         self._newest.update(self._scanner.feed(data))
 
     def end(self) -> None:
+        if self._short:
+            self._newest.update(find(bytes(self._short), self._wanted))
         for path, raw in self._newest.items():
             self._tally.add(path, raw)
 
@@ -135,7 +145,7 @@ class _Events:
     def _read(self, piece: bytes) -> None:
         for document in self.documents(piece):
             if self._needle.search(document):
-                for path, raw in Scanner(self._shape.wanted).feed(document):
+                for path, raw in find(document, self._shape.wanted):
                     self._tally.add(path, raw)
 
 

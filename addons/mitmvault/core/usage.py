@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -64,7 +65,7 @@ class Shape:
     headers: Mapping[str, str] | None = None  # what it means -> the header of the answer that says so
     asked: bool = False  # do streams of chats state it on demand alone (stream_options.include_usage)?
 
-    @property
+    @cached_property
     def wanted(self) -> frozenset[Path]:
         """Every path whose value is needed: the objects, or their members where the document itself is the object."""
         found = [place for place in self.places if place]
@@ -72,7 +73,7 @@ class Shape:
             found += [path[:1] for paths in self.members.values() for path in paths]
         return frozenset(found) | _MODELS
 
-    @property
+    @cached_property
     def needle(self) -> re.Pattern[bytes]:
         """Occurs in every text that states usage, and in few others: inside a JSON string, the quotes are escaped."""
         names = {path[-1].encode() for path in self.wanted - _MODELS}
