@@ -39,6 +39,7 @@ def test_hpack_says_nothing_of_a_header(caplog):
     ("said", "shown"),
     [
         ("HTTP/1 protocol error: Invalid header: made-up-secret", "HTTP/1 protocol error"),
+        ("Unexpected data from server: b'made-up\\nsecret'", "Unexpected data from server"),
         ("client connect", "client connect"),
     ],
 )

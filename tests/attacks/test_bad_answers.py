@@ -61,3 +61,14 @@ class TestEcho(Attacked):
             client.send(head("GET /mistral/v1/models HTTP/1.1", "Connection: close", host=f"127.0.0.1:{proxy.port}"))
             assert client.to_end().endswith(b"1\r\nx\r\n0\r\n\r\n")
         assert "crashed" not in proxy.recorder.log_text()
+
+    def test_bytes_after_the_answer(self, proxy: RunningProxy, wire: Evil) -> None:
+        """They belong to nobody; mitmproxy would quote them in its log."""
+        wire.reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokyou sent " + KEY.encode()
+        lines = len(proxy.recorder.handler.lines)
+        with raw(proxy) as client:
+            for _ in range(2):  # when the second is answered, the first has been logged
+                client.received = b""
+                client.send(head("GET /mistral/v1/models HTTP/1.1", host=f"127.0.0.1:{proxy.port}")).until(b"ok")
+        said = "\n".join(proxy.recorder.handler.lines[lines:])
+        assert KEY not in said and "you sent" not in said and "data from server" in said

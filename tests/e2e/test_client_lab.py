@@ -26,6 +26,7 @@ def world(provider_of_module: FakeProvider, tmp_path_factory: pytest.TempPathFac
     runtimes = {"Python": os.environ[sdk.VARIABLE], "Node": shutil.which("node") or "", "drivers": str(runner.DRIVERS)}
     with World(tmp_path_factory.mktemp("lab"), provider_of_module, runtimes) as running:
         yield running
+        assert running.leaked() == []
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -27,19 +27,20 @@ TALKATIVE = (
 )
 
 
-# What mitmproxy, h2 and h11 say of a bad request ends in a quotation of it.
+# What mitmproxy, h2 and h11 say of a bad request, or of bytes after an answer, ends in a quotation of it.
 _QUOTING = re.compile(
-    r"((?:HTTP/[0-9.]+ |h2 )?protocol error|Received (?:a |an )?(?:invalid |header)?\w*).*", re.I | re.S
+    r"((?:HTTP/[0-9.]+ |h2 )?protocol error|Unexpected data from server|Received (?:a |an )?(?:invalid |header)?\w*).*",
+    re.I | re.S,
 )
 
 
 def unquoted(text: str) -> str:
-    """A message of mitmproxy about a request, without what it quotes of it."""
+    """A message of mitmproxy about a request or an answer, without what it quotes of it."""
     return _QUOTING.sub(r"\1", text)
 
 
 def install() -> None:
-    """Drop what these loggers say below WARNING, and quotations of requests."""
+    """Drop what these loggers say below WARNING, and quotations of requests and answers."""
     server = logging.getLogger("mitmproxy.proxy.server")
     if _unquote not in server.filters:
         server.addFilter(_unquote)

@@ -53,7 +53,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mitmvault-lab-") as folder, FakeProvider() as provider:
         with World(Path(folder), provider, runtimes) as world:
             results = runner.run(world, jobs, cases, whole, given.jobs, tell)
-    failed = any(result.wrong() for result in results)
+            leaked = world.leaked()
+    for place in leaked:
+        _say(f"a secret is in the proxy's output: {place}")
+    failed = bool(leaked) or any(result.wrong() for result in results)
     if whole and not missing:
         page.write(results)
         _say(f"wrote {page.PAGE}")

@@ -17,7 +17,7 @@ from mitmvault.home import store
 from mitmvault.home.layout import Home
 from tests.clients.lab.judge import CREDENTIALS
 from tests.clients.lab.stage import Stage
-from tests.leaks import canary
+from tests.leaks import canary, leaks
 from tests.provider import FakeProvider
 from tests.serving import ADDONS, Serving
 
@@ -52,7 +52,7 @@ class World:
         store.save_vault_document(Home(home), {"providers": providers}, Secret(self._password))
         store.save_users_document(Home(home), {"lab": {"key": self.token}})
         self.serving = self._stack.enter_context(Serving(home, environ={"AI_JSON_CRYPTOKEN": self._password}))
-        self.serving.ready()
+        self._banner = len(self.serving.ready().out)  # it may show the token
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -69,6 +69,11 @@ class World:
         """What must not reach a provider: the token, and the dummies that stand for keys."""
         dummies = {f"dummy {name}": value for name, value in self.proxied.items() if name.endswith("_API_KEY")}
         return {"the user token": self.token, "the password": self._password} | dummies
+
+    def leaked(self) -> list[str]:
+        """What of the keys, the token and the password is in the proxy's output."""
+        secrets = {f"key of {name}": key for name, key in self.keys.items()} | self.secrets
+        return leaks(secrets, bytes(self.serving.out[self._banner :] + self.serving.err))
 
     @cached_property
     def proxied(self) -> dict[str, str]:
