@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from mitmproxy import http
+from mitmproxy import http, websocket
 from mitmproxy.test import tflow
+from wsproto.frame_protocol import Opcode
 
 from mitmvault.addons import counting
 from mitmvault.addons.answers import Answers
@@ -173,3 +174,28 @@ def test_a_cost_that_the_provider_states_is_believed(monkeypatch):
     meter.feed(answer.body)
     found = counting.counted(counting.Begun(meter, counting.Counting("openrouter", "openrouter", ("x",)), None))
     assert found["cost"] == 0.00014 and counted(meter.count().usage) == answer.expect
+
+
+def test_a_websocket():
+    flow, addon = tflow.twebsocketflow(), Counter()
+    permits.attach(flow.request, decide(world(), arrival("/openai/v1/responses", bearer(), JSON), chat()))
+    addon.websocket_start(flow)
+    for from_client, given in ((True, 999), (False, 5), (False, 6)):
+        text = json.dumps({"response": {"usage": {"input_tokens": given, "output_tokens": 1}}})
+        flow.websocket.messages.append(websocket.WebSocketMessage(Opcode.TEXT, from_client, text.encode()))
+        addon.websocket_message(flow)
+    addon.websocket_end(flow)
+    told = flow.metadata[USAGE]
+    assert (told["input"], told["output"], told["source"], told["cost"]) == (11, 2, "stated", None)
+
+
+def test_a_websocket_that_states_nothing_or_breaks_the_meter(monkeypatch):
+    flow, addon = tflow.twebsocketflow(), Counter()
+    addon.websocket_start(flow)  # without a permit
+    addon.websocket_message(flow)
+    permits.attach(flow.request, decide(world(), arrival("/openai/v1/responses", bearer(), JSON), chat()))
+    addon.websocket_start(flow)
+    monkeypatch.setattr(counting.SessionMeter, "feed", lambda *_: 1 / 0)
+    addon.websocket_message(flow)
+    addon.websocket_end(flow)
+    assert USAGE not in flow.metadata

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from click.testing import CliRunner
+from wsproto import events
 
 from mitmvault.cli.main import cli
 from mitmvault.core.record import Record
 from tests.answers_with_usage import CODINGS, CORPUS, Recorded
 from tests.books import rows, wait_for
-from tests.client import BEARER, CHAT, connection, send
+from tests.client import BEARER, CHAT, connection, raw, send
+from tests.e2e.test_websocket import Socket
 from tests.provider import FakeProvider
 from tests.proxy import TIMEOUT, RunningProxy, key
 
@@ -186,6 +188,22 @@ def test_a_stream_without_usage_is_estimated(
     row = told()
     assert (row.tokens_source, row.tokens_out) == ("estimated", 125)
     assert row.cost == pytest.approx((row.tokens_in or 0) * 2.5e-6 + 125 * 10e-6)
+
+
+def test_a_websocket(proxy: RunningProxy, provider: FakeProvider, told: Callable[[], Record]) -> None:
+    """The provider says what it is told: two answers, each with its usage. The client's own messages do not count."""
+    with raw(proxy) as client:
+        socket = Socket(client, f"127.0.0.1:{proxy.port}", "/openai/v1/realtime?model=gpt-realtime",
+                        extra_headers=[(b"Authorization", BEARER["Authorization"].encode())])  # fmt: skip
+        assert isinstance(socket.next(), events.AcceptConnection) and socket.next().data
+        for given, answered in ((100, 20), (150, 30)):
+            usage = {"input_tokens": given, "output_tokens": answered, "input_token_details": {"cached_tokens": 4}}
+            socket.say(events.TextMessage(json.dumps({"type": "response.done", "response": {"usage": usage}})))
+            assert str(given) in socket.next().data
+        socket.say(events.CloseConnection(1000))
+        row = told()
+    assert (row.tokens_in, row.tokens_out, row.tokens_cached_read, row.tokens_source) == (250, 50, 8, "stated")
+    assert row.cost is None
 
 
 @pytest.fixture

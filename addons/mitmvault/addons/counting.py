@@ -23,9 +23,10 @@ from mitmvault.addons.bookkeeper import USAGE
 from mitmvault.addons.fail_closed import report
 from mitmvault.core.estimate import account
 from mitmvault.core.permitting import BODILESS
+from mitmvault.core.session_meter import SessionMeter
 from mitmvault.core.stream_options import Leaving
 from mitmvault.core.token_meter import TokenMeter
-from mitmvault.core.usage import SHAPES
+from mitmvault.core.usage import SHAPES, Count
 from mitmvault.core.verdict import Counting
 from mitmvault.local import prices
 from mitmvault.wire import permits
@@ -61,6 +62,22 @@ class Counter:
         except Exception as error:
             report("Counter.responseheaders", error)
 
+    def websocket_start(self, flow: http.HTTPFlow) -> None:
+        if permit := permits.of(flow.request):
+            flow.request.__dict__[_ATTRIBUTE] = SessionMeter(SHAPES[permit.counting.shape])
+            self._open[flow.id] = flow
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        meter = flow.request.__dict__.get(_ATTRIBUTE)
+        if meter and flow.websocket and not flow.websocket.messages[-1].from_client:
+            try:
+                meter.feed(flow.websocket.messages[-1].content)
+            except Exception as error:
+                report("Counter.websocket_message", error)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        self._end(flow)
+
     def response(self, flow: http.HTTPFlow) -> None:
         self._end(flow)
 
@@ -88,12 +105,13 @@ class Counter:
         self._open[flow.id] = flow
 
     def _end(self, flow: http.HTTPFlow) -> None:
-        begun: Begun | None = flow.request.__dict__.pop(_ATTRIBUTE, None)
+        begun: Begun | SessionMeter | None = flow.request.__dict__.pop(_ATTRIBUTE, None)
         self._open.pop(flow.id, None)
         if begun is None:
             return
         try:
-            if found := counted(begun):
+            found = talked(begun) if isinstance(begun, SessionMeter) else counted(begun)
+            if found:
                 flow.metadata[USAGE] = found
         except Exception as error:
             report("Counter._end", error)
@@ -115,6 +133,12 @@ def counted(begun: Begun) -> dict[str, Any] | None:
     models = (count.model, *counting.models) if count.model else counting.models
     cost = count.cost if count.cost is not None else prices.cost(counting.prices, models, found)
     return {**found, "cost": cost}
+
+
+def talked(meter: SessionMeter) -> dict[str, Any] | None:
+    """The same for a WebSocket. Sound has prices of its own, so that the cost is not known."""
+    found = account(Count(meter.usage), None)
+    return {**found, "cost": None} if found else None
 
 
 def _is_plain_stream(headers: http.Headers) -> bool:

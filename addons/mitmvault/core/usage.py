@@ -62,6 +62,7 @@ class Shape:
     begun: frozenset[Path] = frozenset()  # places whose numbers of output are those of a beginning
     cache_beside_input: bool = False
     reasoning_beside_output: bool = False
+    grows: bool = False  # does a WebSocket state the tokens of an answer more than once?
     headers: Mapping[str, str] | None = None  # what it means -> the header of the answer that says so
     asked: bool = False  # do streams of chats state it on demand alone (stream_options.include_usage)?
 
@@ -93,6 +94,7 @@ _OPENAI = Shape(
         "input": _paths("prompt_tokens", "input_tokens"),
         "output": _paths("completion_tokens", "output_tokens"),
         "cached_read": _paths("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens",
+                              "input_token_details.cached_tokens",  # Realtime
                               "prompt_cache_hit_tokens", "cached_tokens"),
         "cached_write": _paths("prompt_tokens_details.cache_write_tokens", "input_tokens_details.cache_write_tokens"),
         "reasoning": _paths("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
@@ -123,11 +125,12 @@ SHAPES: dict[str, Shape] = {
         members={
             "input": _paths("promptTokenCount"),
             "tools": _paths("toolUsePromptTokenCount"),
-            "output": _paths("candidatesTokenCount"),
+            "output": _paths("candidatesTokenCount", "responseTokenCount"),
             "cached_read": _paths("cachedContentTokenCount"),
             "reasoning": _paths("thoughtsTokenCount"),
         },
         reasoning_beside_output=True,
+        grows=True,
     ),
     "cohere": Shape(
         places=_paths("usage", "meta", "delta.usage", "response.meta"),
