@@ -1,7 +1,6 @@
-"""`mitmvault ca`: the certificate authority that clients must trust: where it is, in which forms, how to install it.
+"""`mitmvault ca`: the certificate authority that clients must trust: where it is, until when, and in which forms.
 
-Rules: 1. Nothing here prints or copies the private key.
-       2. Nothing is installed without `--apply`, and then on this machine only.
+Rule: nothing here prints or copies the private key. How it is installed: cli/ca_install.py.
 """
 
 from __future__ import annotations
@@ -13,26 +12,18 @@ from pathlib import Path
 
 import click
 
+from mitmvault.cli import ca_install
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.cli.progress import progress
-from mitmvault.core import trust_stores
 from mitmvault.core.java_truststore import PASSWORD
-from mitmvault.home import authority, files, system_trust
-from mitmvault.home.authority import Authority
+from mitmvault.home import authority, files
 from mitmvault.home.certificate_forms import FORMS
 
 STANDARD = "-"
 _READABLE = 0o644  # a certificate is public
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
-apply_option = click.option("--apply", is_flag=True, help="Do it on this machine: Linux, as root.")
-store_option = click.option(
-    "--for", "store", type=click.Choice(list(trust_stores.STORES)), help="Only for this system or program."
-)
-
 
 @click.group(invoke_without_command=True)
-@as_json_option
+@ca_install.as_json_option
 @common_options
 @click.pass_context
 def ca(context: click.Context, as_json: bool) -> None:
@@ -50,7 +41,7 @@ def ca(context: click.Context, as_json: bool) -> None:
 
 
 @ca.command()
-@as_json_option
+@ca_install.as_json_option
 @common_options
 def show(as_json: bool) -> None:
     """Say where the authority is, its fingerprint, and until when it is valid.
@@ -78,7 +69,7 @@ def show(as_json: bool) -> None:
         return
     for name, value in facts.items():
         click.echo(f"{name}: {value}")
-    _warn(found)
+    ca_install.warn(found)
 
 
 @ca.command()
@@ -109,76 +100,5 @@ def export(form: str, out: str) -> None:
         sys.stdout.buffer.write(data)
 
 
-@ca.command()
-@store_option
-@apply_option
-@as_json_option
-@common_options
-def install(store: str | None, apply: bool, as_json: bool) -> None:
-    """Print what makes each system and program trust the authority; with --apply, do it on this machine.
-
-    Whoever has the authority's private key, which is in your home directory, can then pretend to be any site to this
-    machine. `mitmvault run` needs no installation.
-
-    \b
-    Examples:
-      mitmvault ca install
-      mitmvault ca install --for firefox
-      sudo mitmvault ca install --apply --home /srv/mitmvault
-    """
-    found = authority.load(chosen_home())
-    if not apply:
-        _instruct(found, store, as_json, uninstall=False)
-        return
-    _refuse_other(store)
-    with progress("The store of this machine is being rebuilt …"):
-        path = system_trust.install(found.certificate)
-    click.echo(f"{path}: written; this machine trusts the authority", err=True)
-
-
-@ca.command()
-@store_option
-@apply_option
-@as_json_option
-@common_options
-def uninstall(store: str | None, apply: bool, as_json: bool) -> None:
-    """Print what makes each system and program trust the authority no more; with --apply, do it on this machine.
-
-    \b
-    Examples:
-      mitmvault ca uninstall
-      sudo mitmvault ca uninstall --apply --home /srv/mitmvault
-    """
-    found = authority.load(chosen_home())
-    if not apply:
-        _instruct(found, store, as_json, uninstall=True)
-        return
-    _refuse_other(store)
-    with progress("The store of this machine is being rebuilt …"):
-        path = system_trust.uninstall(found.certificate)
-    click.echo(f"{path}: removed" if path else "nothing to do: this machine's store does not hold it", err=True)
-
-
-def _refuse_other(store: str | None) -> None:
-    if store not in (None, system_trust.system()):
-        raise click.UsageError(f"--apply is for this machine's own store, not for {store}")
-
-
-def _instruct(found: Authority, store: str | None, as_json: bool, *, uninstall: bool) -> None:
-    here = system_trust.system()
-    names = [store] if store else sorted(trust_stores.STORES, key=lambda name: name != here)  # this machine's first
-    known = {name: trust_stores.lines(name, found.certificate, str(found.path), uninstall=uninstall) for name in names}
-    if as_json:
-        click.echo(json.dumps({"this_machine": here, "stores": known}, indent=2))
-        return
-    for name, lines in known.items():
-        click.secho(
-            f"# {name}{' (this machine)' if name == here else ''}: {trust_stores.STORES[name].title}", fg="cyan"
-        )
-        click.echo("\n".join(lines) + "\n")
-    _warn(found)
-
-
-def _warn(found: Authority) -> None:
-    for warning in found.warnings:
-        click.echo(f"mitmvault: warning: {warning}", err=True)
+ca.add_command(ca_install.install)
+ca.add_command(ca_install.uninstall)
