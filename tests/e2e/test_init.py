@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from mitmvault.home import password, store
+from mitmvault.home import password, running, setup, store
 from mitmvault.home.layout import Home
+from mitmvault.home.setup import Wish
 from tests.provider import FakeProvider
-from tests.serving import ADDONS, free_port
+from tests.serving import ADDONS, Program, free_port
 from tests.terminal import CTRL_C, Terminal
 
 pytestmark = pytest.mark.e2e
@@ -62,3 +65,21 @@ def test_what_it_prints_works(provider: FakeProvider, tmp_path: Path) -> None:
         assert provider.wait_for(1)[0].headers_named("authorization") == [f"Bearer {KEY}"]
         assert proxy.asked("tester → groq").type(CTRL_C).exit() in (0, 130), proxy.seen
     assert KEY not in screen.seen + proxy.seen + program.seen
+
+
+def test_the_service_runs_and_tells_no_token_to_its_log(tmp_path: Path) -> None:
+    """The unit's own command, as systemd would start it: with hardly any environment, from the root directory."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("systemd is Linux's")
+    home = Home(tmp_path / "a 100% home")
+    setup.carry_out(home, {"HOME": str(tmp_path), "LOGNAME": "tester"}, Wish(service=True))
+    unit = (tmp_path / ".config/systemd/user/mitmvault.service").read_text()
+    line = re.search("^ExecStart=(.*)$", unit, re.M)
+    assert line
+    words = [word.replace("%%", "%") for word in shlex.split(line[1])]
+    token = store.load_users_document(home)["tester"]["key"]
+    with Program(*words, "--listen", "127.0.0.1:0", environ={"PYTHONPATH": str(ADDONS)}, cwd=Path("/")) as service:
+        address = service.wait_for("^listening at: (http://127.0.0.1:.*)$")[1]
+        assert running.find(home, token) == running.Running(address, frozenset({"demo"}))
+        assert service.end(signal.SIGTERM) == 0
+    assert token not in service.stdout + service.stderr
