@@ -229,3 +229,10 @@ def test_a_large_last_event():
     for at in range(0, len(body), 16384):
         made.feed(body[at : at + 16384])
     assert (made.count().usage.input, made.count().usage.output) == (7, 9)
+
+
+@pytest.mark.parametrize("kept", [0, 300, 10**6])
+def test_text_is_found_early_or_late(monkeypatch, kept):
+    monkeypatch.setattr(token_meter, "UNHEARD", kept)
+    found = cut_after("openai-chat-stream", b'"finish_reason":"stop"')
+    assert found.text == 'Hello "usage": {"prompt_tokens":7} 世界'

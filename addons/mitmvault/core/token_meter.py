@@ -4,7 +4,8 @@ Rules: 1. It never raises, and what it keeps is bounded: what it cannot count is
        2. Cheap for each chunk. JSON is skimmed for the few members that count. Of the events of a stream, those are
           read in which a test of bytes finds usage: the first at once (Anthropic's input stands there), of the others
           the newest alone, at the end (numbers of streams are cumulative).
-       3. Of a stream whose end states nothing, the text that came is at hand, for an estimate.
+       3. Of a stream whose end states nothing, the text that came is at hand, for an estimate. Of a short one it is
+          looked for only then.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mitmvault.core.usage import Count, Shape, Tally
 
 EVENT_LIMIT = 8 * 2**20  # bytes of one event: the last one of OpenAI's Responses repeats the whole answer
 SHORT = 64 * 1024  # bytes of JSON that are cheaper to read at once than as they come
+UNHEARD = 128 * 1024  # bytes of a stream that are kept until an estimate needs them; most never do
 TEXT_LIMIT = 64 * 1024  # bytes of text kept for an estimate; of more, the length is known
 # The members of events that hold what the model says. Responses say it twice, first as `delta`.
 _SAID = re.compile(
@@ -104,6 +106,8 @@ class _Events:
         self._needle = shape.needle
         self._first = True
         self._newest = b""
+        self._unheard: list[bytes] = []
+        self._waiting = 0  # bytes of it
         self._texts = {True: bytearray(), False: bytearray()}  # by: is it called `delta`?
         self._lengths = {True: 0, False: 0}
 
@@ -112,7 +116,10 @@ class _Events:
 
     def take(self, piece: bytes) -> None:
         """Some whole documents. The first ones that state usage are read; of the others the newest, at the end."""
-        self.hear(piece)
+        self._unheard.append(piece)
+        self._waiting += len(piece)
+        if self._waiting > UNHEARD:
+            self._hear()
         if not self._needle.search(piece):
             return
         if self._first:
@@ -125,13 +132,16 @@ class _Events:
         """The documents in a piece."""
         return (piece,)
 
-    def hear(self, piece: bytes) -> None:
-        """Keep what the model says in a piece of the stream."""
-        for match in _SAID.finditer(piece):
-            delta, text = match[1] == b"delta", match[2]
-            self._lengths[delta] += len(text)
-            if len(self._texts[delta]) < TEXT_LIMIT:
-                self._texts[delta] += text
+    def _hear(self) -> None:
+        """Keep what the model has said."""
+        for piece in self._unheard:
+            for match in _SAID.finditer(piece):
+                delta, text = match[1] == b"delta", match[2]
+                self._lengths[delta] += len(text)
+                if len(self._texts[delta]) < TEXT_LIMIT:
+                    self._texts[delta] += text
+        self._unheard.clear()
+        self._waiting = 0
 
     def end(self) -> None:
         self._read(self._newest)
@@ -139,6 +149,7 @@ class _Events:
 
     def said(self) -> tuple[bytes, int]:
         """The text in JSON, or its beginning, and the length of all of it in bytes there."""
+        self._hear()
         delta = self._lengths[True] > 0
         return bytes(self._texts[delta]), self._lengths[delta]
 
