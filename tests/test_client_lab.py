@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from mitmvault.core import catalogue
-from tests.clients.lab import judge, page
+from tests.clients.lab import judge, page, runtimes
 from tests.clients.lab.judge import Evidence
 from tests.clients.lab.mark import Mark
 from tests.clients.lab.page import FAILS, NOTHING, WORKS
@@ -116,6 +117,15 @@ def test_the_table() -> None:
         assert bool(client.base_url) != bool(client.path)
         assert set(client.without) <= set(CASES) and client.provider in judge.CREDENTIALS
     assert len({client.id for client in CLIENTS}) == len(CLIENTS)
+
+
+def test_what_the_machine_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(runtimes.CACHE, str(tmp_path))
+    monkeypatch.setattr(runtimes.shutil, "which", lambda name: "/bin/node" if name == "node" else None)
+    _, missing = runtimes.find(tmp_path)
+    assert set(missing) == {client.id for client in CLIENTS if client.language != "Python"}
+    assert missing["java"] == "there is no java on this machine: install it first"
+    assert "npm" in missing["node-openai"] and "no wget" in missing["wget"]
 
 
 ROWS = page.rows_of((page.ROOT / page.PAGE).read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -24,7 +25,9 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--mode", action="append", choices=list(MODES), help="one way in instead of both")
     parser.add_argument("--case", action="append", choices=list(CASES), metavar="X", help=f"of {', '.join(CASES)}")
-    parser.add_argument("--jobs", type=int, default=2, help="clients at once (default: 2)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="clients at once (default: as many as processors)"
+    )
     parser.add_argument("--list", action="store_true", help="say who would run, and with what")
     given = parser.parse_args()
     runtimes, missing = find(Path.cwd())

@@ -20,7 +20,7 @@ WORKS, NOTHING, FAILS = "✓", "–", "✗"
 HEAD = """# Compatibility
 
 What {count} real clients did through mitmvault when they were last tried. `scripts/clients` tries them, and writes this page:
-do not edit it. Here: mitmvault {mitmvault}, mitmproxy {mitmproxy}, Python {python}, {system}.
+do not edit it. Here: mitmvault {mitmvault}, mitmproxy {mitmproxy}, Python {python}, Node {node}, {system}.
 
 Every cell is one request, or several, judged at both ends: the client must have understood the answer, and the provider must
 have got the vault's key, once, where it looks for one, and nothing of the user token. {works} works, {nothing} the client has
@@ -60,6 +60,7 @@ def text(results: list[Result]) -> str:
     about = HEAD.format(
         count=len({result.client.id for result in results}), mitmvault=mitmvault.__version__,
         mitmproxy=version("mitmproxy"), python=platform.python_version(), system=platform.system(),
+        node=next(result.version for result in results if result.client.id == "node-fetch"),
         works=WORKS, nothing=NOTHING, fails=FAILS,
     )  # fmt: skip
     columns = ["client", "version", "way in", *CASES.values(), "what it needs"]

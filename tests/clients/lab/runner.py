@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import queue
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.clients.lab import judge
+from tests.clients.lab.driver import Driver
 from tests.clients.lab.mark import Mark
 from tests.clients.lab.table import CA_VARIABLES, PROXY_VARIABLES, Client
 from tests.clients.lab.world import World
@@ -47,67 +44,6 @@ class Result:
         return found
 
 
-class Process:
-    """A driver that runs. Lines go in and come out; what it says on stderr is kept for failures."""
-
-    def __init__(self, command: list[str], environ: dict[str, str], place: Path) -> None:
-        self._process = subprocess.Popen(
-            command, env=environ, cwd=place, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, encoding="utf-8",
-        )  # fmt: skip
-        self._lines: queue.Queue[str] = queue.Queue()
-        self._err: list[str] = []
-        self._readers = [threading.Thread(target=reader, daemon=True) for reader in (self._read, self._read_err)]
-        for reader in self._readers:
-            reader.start()
-
-    def __enter__(self) -> Process:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        for reader in self._readers:
-            reader.join()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            assert pipe
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                pass  # a line that it never read
-
-    def ask(self, line: str, timeout: float) -> dict[str, object]:
-        """Say a line, unless it is empty, and return what comes back. TimeoutError, or ChildProcessError if it ended."""
-        assert self._process.stdin
-        try:
-            if line:
-                self._process.stdin.write(line + "\n")
-                self._process.stdin.flush()
-            said = self._lines.get(timeout=timeout)
-        except queue.Empty:
-            raise TimeoutError(f"no answer within {timeout:.0f} s; {self._last_words()}") from None
-        except BrokenPipeError:
-            said = ""
-        if not said:
-            raise ChildProcessError(f"the driver ended; {self._last_words()}")
-        return json.loads(said)
-
-    def _last_words(self) -> str:
-        return "stderr: " + "".join(self._err)[-800:].strip()
-
-    def _read(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
-            if line.startswith("{"):
-                self._lines.put(line)
-        self._readers[1].join()
-        self._lines.put("")
-
-    def _read_err(self) -> None:
-        assert self._process.stderr
-        self._err.extend(self._process.stderr)
-
-
 def command(world: World, client: Client, mode: str) -> list[str]:
     """The driver as somebody would start it."""
     folder = Path(world.runtimes["drivers"]) if client.language == "Node" else DRIVERS
@@ -119,13 +55,13 @@ def command(world: World, client: Client, mode: str) -> list[str]:
     return [*program, f"lab:{client.id}:{mode}", str(world.body_file), url]
 
 
-def started(world: World, client: Client, mode: str) -> Process:
+def started(world: World, client: Client, mode: str) -> Driver:
     """The driver in the mode: through `mitmvault run`, or with two variables of `mitmvault env --base-url`."""
     line = command(world, client, mode)
     if mode == "proxy":
-        return Process(world.run(line), world.own, world.place)
+        return Driver(world.run(line), world.own, world.place)
     variables = {name: world.based[name] for name in (client.key, client.base_url) if name}
-    return Process(line, world.machine | variables, world.place)
+    return Driver(line, world.machine | variables, world.place)
 
 
 def tried(world: World, client: Client, mode: str, cases: Iterable[str]) -> Result:
@@ -133,16 +69,16 @@ def tried(world: World, client: Client, mode: str, cases: Iterable[str]) -> Resu
     result, begun = Result(client, mode), time.monotonic()
     left = [case for case in cases if case in client.cases]
     while left:
-        with started(world, client, mode) as process:
+        with started(world, client, mode) as driver:
             try:
-                result.version = str(process.ask("", START_TIMEOUT)["version"])
+                result.version = str(driver.ask("", START_TIMEOUT)["version"])
             except (TimeoutError, ChildProcessError) as error:
                 result.cases |= {case: [f"the driver did not start: {error}"] for case in left}
                 break
             while left:
                 case = left.pop(0)
                 try:
-                    result.cases[case] = judged(world, client, mode, case, process)
+                    result.cases[case] = judged(world, client, mode, case, driver)
                 except (TimeoutError, ChildProcessError) as error:
                     result.cases[case] = [str(error)]
                     break
@@ -150,10 +86,10 @@ def tried(world: World, client: Client, mode: str, cases: Iterable[str]) -> Resu
     return result
 
 
-def judged(world: World, client: Client, mode: str, case: str, process: Process) -> list[str]:
+def judged(world: World, client: Client, mode: str, case: str, driver: Driver) -> list[str]:
     """Let a driver do one case, and say what is wrong with it."""
     mark = Mark(client.id, mode, case)
-    said = process.ask(case, CASE_TIMEOUT)
+    said = driver.ask(case, CASE_TIMEOUT)
     left = case == "cancel" and "text" in said and world.stage.left(mark)
     arrivals = world.provider.take(lambda arrived: _is_of(Mark.find(arrived.body), mark))
     return judge.problems(client, mark, judge.Evidence(said, arrivals, left, world.keys, world.secrets, world.body))
@@ -172,10 +108,10 @@ def _works_with(world: World, client: Client, ca: str) -> bool:
     source = world.proxied_with_token if client.language == "Java" else world.proxied
     names = (*PROXY_VARIABLES[client.language], ca, client.key)
     environ = world.machine | {name: source[name] for name in names}
-    with Process(command(world, client, "proxy"), environ, world.place) as process:
+    with Driver(command(world, client, "proxy"), environ, world.place) as driver:
         try:
-            process.ask("", START_TIMEOUT)
-            return not judged(world, client, "proxy", "json", process)
+            driver.ask("", START_TIMEOUT)
+            return not judged(world, client, "proxy", "json", driver)
         except (TimeoutError, ChildProcessError):
             return False
 

@@ -22,12 +22,15 @@ def find(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     found["litellm"] = str(cache / "litellm" / "bin" / "python")
     if "Go" in found:
         found["Go"] = _compiled(found["Go"], cache)
-    return found, {client.id: why for client in CLIENTS if (why := _missing(client, found))}
+    packages = cache / "node" / "node_modules"
+    return found, {client.id: why for client in CLIENTS if (why := _missing(client, found, packages))}
 
 
-def _missing(client: Client, found: dict[str, str]) -> str:
+def _missing(client: Client, found: dict[str, str], packages: Path) -> str:
     command = client.id if client.language == "shell" else COMMANDS.get(client.language, "")
     here = shutil.which(command) if client.language == "shell" else found.get(client.language)
+    if client.language == "Node" and here and not packages.is_dir():
+        return "npm has not installed its packages: install npm first"
     return "" if here else f"there is no {command} on this machine: install it first"
 
 
