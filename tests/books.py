@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home.sqlite_ledger import TABLE
 from tests.serving import eventually
 

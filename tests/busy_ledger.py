@@ -10,7 +10,7 @@ import random
 import uuid
 from pathlib import Path
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home.sqlite_ledger import SqliteLedger
 
 # user -> how often

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.page import find
+from mitmvault.core.configuration.world import World
+from mitmvault.core.message.arrival import Arrival
+from mitmvault.core.pages.page import find
 from mitmvault.core.refusal import Answer
-from mitmvault.core.world import World
 from mitmvault.local.pages import PAGES, answer
 from tests.worlds import arrival
 

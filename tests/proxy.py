@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from mitmproxy import ctx, flow, http, io, options
 from mitmproxy.tools.dump import DumpMaster
 
-from mitmvault.core import ambient_keys, catalogue, environment
+from mitmvault.core.configuration import ambient_keys, catalogue, environment
 from mitmvault.core.secret import Secret
 from mitmvault.home import store
 from mitmvault.home.layout import Home

@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from mitmvault.core.measures import MEASURES
+from mitmvault.core.records.measures import MEASURES
 
 
 def scraped(text: bytes, parse: Callable[[str], Any] = text_string_to_metric_families) -> dict[tuple[str, ...], float]:

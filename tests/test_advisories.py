@@ -2,8 +2,8 @@
 
 import pytest
 
-from mitmvault.core import advisories
-from mitmvault.core.finding import OK, WARN
+from mitmvault.core.doctor import advisories
+from mitmvault.core.doctor.finding import OK, WARN
 
 
 @pytest.mark.parametrize(

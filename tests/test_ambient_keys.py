@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core import catalogue, environment, users, vault
-from mitmvault.core.ambient_keys import Lent, lend, variables
+from mitmvault.core.configuration import catalogue, environment, users, vault
+from mitmvault.core.configuration.ambient_keys import Lent, lend, variables
 from mitmvault.core.secret import Secret
 from tests.worlds import CATALOGUE, TOKENS, USERS
 

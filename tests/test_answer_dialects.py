@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core.answer_dialects import read
-from mitmvault.core.answer_parts import CALL, REASONING, REFUSAL, RESULT, TEXT, Part, Said
+from mitmvault.core.answer.answer_dialects import read
+from mitmvault.core.answer.answer_parts import CALL, REASONING, REFUSAL, RESULT, TEXT, Part, Said
 
 
 def said(*documents: dict[str, Any]) -> Said:

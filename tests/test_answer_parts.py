@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core.answer_parts import CALL, TEXT, Part, Said, dumped, inside, objects, word
+from mitmvault.core.answer.answer_parts import CALL, TEXT, Part, Said, dumped, inside, objects, word
 
 
 def test_pieces_and_the_whole() -> None:

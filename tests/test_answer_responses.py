@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core.answer_parts import CALL, REASONING, REFUSAL, TEXT, Part
+from mitmvault.core.answer.answer_parts import CALL, REASONING, REFUSAL, TEXT, Part
 from tests.test_answer_dialects import said
 
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from mitmvault.core import answer_text
-from mitmvault.core.answer_parts import CALL, TEXT, Part, Said
+from mitmvault.core.answer import answer_text
+from mitmvault.core.answer.answer_parts import CALL, TEXT, Part, Said
 from tests.answers_with_usage import FOLDER, recorded
 
 CHUNK = {"choices": [{"index": 0, "delta": {"content": "Hé"}}]}

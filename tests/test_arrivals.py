@@ -8,8 +8,8 @@ from mitmproxy.proxy import mode_specs
 from mitmproxy.test import taddons, tflow
 
 from mitmvault.addons.arrivals import HIDDEN, arrival_of, arrival_of_replay, hide, remember, replayed_user
-from mitmvault.core.arrival import Way
-from mitmvault.core.users import User
+from mitmvault.core.configuration.users import User
+from mitmvault.core.message.arrival import Way
 
 T = "mv-token-made-up-0001"
 ALICE = User("alice", None, None)

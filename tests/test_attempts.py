@@ -12,10 +12,10 @@ from mitmproxy import http
 
 from mitmvault.addons.attempts import ATTEMPTS, Plan
 from mitmvault.addons.grants import grant
-from mitmvault.core.attempts import LONGEST_WAIT, Attempt, Failure, asked_wait, expand, following
+from mitmvault.core.answer.attempts import LONGEST_WAIT, Attempt, Failure, asked_wait, expand, following
+from mitmvault.core.configuration.vault import Key
 from mitmvault.core.decide import decide
 from mitmvault.core.secret import Secret
-from mitmvault.core.vault import Key
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import permits, retry
 from tests.test_gate import BEARER, flow_of, gate, passed

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core.aws_events import Frames
+from mitmvault.core.formats.aws_events import Frames
 from tests.answers_with_usage import frame, pieces
 
 PAYLOADS = [b'{"a":1}', b"", b'{"metrics":{}}', b"\x00\xff" * 40]

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from mitmvault.core import body as bodies
+from mitmvault.core.configuration.vault import checked
+from mitmvault.core.message import body as bodies
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.vault import checked
 from tests.worlds import arrival, chat
 
 FORM = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\ncheap\r\n--b--\r\n'

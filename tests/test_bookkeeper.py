@@ -11,10 +11,10 @@ from mitmproxy.test import tflow
 from mitmvault.addons.attempts import ATTEMPTS
 from mitmvault.addons.bookkeeper import STRANGERS, USAGE, Bookkeeper, row
 from mitmvault.addons.fail_closed import refuse
+from mitmvault.core.configuration.settings import Settings
 from mitmvault.core.decide import decide
-from mitmvault.core.record import INQUIRY
+from mitmvault.core.records.record import INQUIRY
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.settings import Settings
 from mitmvault.home.layout import Home
 from mitmvault.wire import meter, permits
 from tests.books import rows

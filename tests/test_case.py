@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core import case
-from mitmvault.core.case import Case, CaseError, Request
+from mitmvault.core.records import case
+from mitmvault.core.records.case import Case, CaseError, Request
 from mitmvault.local.pages import PAGES
 from tests.worlds import through_gateway, world
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core.case import Case, CaseError, Request
+from mitmvault.core.records.case import Case, CaseError, Request
 from mitmvault.home import case_files
 from mitmvault.home.layout import HomeError
 

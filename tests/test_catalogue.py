@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.catalogue import Auth, CatalogueError, Gateway, filled, load
-from mitmvault.core.model_list import ModelList
+from mitmvault.core.configuration.catalogue import Auth, CatalogueError, Gateway, filled, load
+from mitmvault.core.configuration.model_list import ModelList
 from tests.worlds import CATALOGUE
 
 FULL = """

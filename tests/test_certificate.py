@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mitmvault.core.certificate import CertificateError, read
+from mitmvault.core.setup.certificate import CertificateError, read
 
 
 def made(directory, *key: str) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from mitmvault.core.java_truststore import PASSWORD, certificates
+from mitmvault.core.setup.java_truststore import PASSWORD, certificates
 from mitmvault.home.certificate_forms import FORMS
 
 DER = certificates(Path(certifi.where()).read_text())[0]

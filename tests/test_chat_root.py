@@ -6,9 +6,9 @@ import gzip
 
 import pytest
 
-from mitmvault.core import chat_root
-from mitmvault.core.body import read
 from mitmvault.core.decide import decide
+from mitmvault.core.message import chat_root
+from mitmvault.core.message.body import read
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Permit
 from tests.worlds import JSON, PROVIDERS, arrival, bearer, world

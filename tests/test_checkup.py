@@ -10,7 +10,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from mitmvault.core.finding import FAIL, WARN
+from mitmvault.core.doctor.finding import FAIL, WARN
 from mitmvault.core.secret import Secret
 from mitmvault.home import checkup, start, state, store
 from mitmvault.home.layout import Home

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import child_environment
-from mitmvault.core.child_environment import applied, changes, is_secret, names
-from mitmvault.core.child_values import Facts
-from mitmvault.core.dummy_keys import dummy, is_dummy
+from mitmvault.core.child import child_environment
+from mitmvault.core.child.child_environment import applied, changes, is_secret, names
+from mitmvault.core.child.child_values import Facts
+from mitmvault.core.configuration.dummy_keys import dummy, is_dummy
 from tests.worlds import CATALOGUE
 
 TOKEN = "mv-alice-token-made-up"

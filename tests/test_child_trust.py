@@ -9,7 +9,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from mitmvault.core.java_truststore import certificates, truststore
+from mitmvault.core.setup.java_truststore import certificates, truststore
 from mitmvault.home import child_trust
 from mitmvault.home.layout import Home, HomeError
 

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from mitmvault.core import child_values as make
+from mitmvault.core.child import child_values as make
 from tests.test_child_environment import facts
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from mitmvault.cli.main import cli
-from mitmvault.core import trust_stores
+from mitmvault.core.setup import trust_stores
 from mitmvault.home import authority, system_trust
 from mitmvault.home.layout import Home
 from tests.authorities import home_with_authority

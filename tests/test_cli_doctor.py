@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from mitmvault.cli import doctor as module
 from mitmvault.cli.main import cli
-from mitmvault.core.finding import FAIL, OK, WARN, Finding
+from mitmvault.core.doctor.finding import FAIL, OK, WARN, Finding
 
 WELL = (Finding("home", "a", OK, "fine"),)
 

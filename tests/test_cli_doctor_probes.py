@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mitmvault.cli import doctor_probes as module
-from mitmvault.core.client_probes import ABSENT, KEY, PASSED, Probe
-from mitmvault.core.finding import FAIL, NOTE, OK, WARN
+from mitmvault.core.doctor.client_probes import ABSENT, KEY, PASSED, Probe
+from mitmvault.core.doctor.finding import FAIL, NOTE, OK, WARN
 from mitmvault.home.layout import Home
 from mitmvault.home.running import Running
 from mitmvault.home.user_token import UserToken

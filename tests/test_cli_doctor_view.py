@@ -8,7 +8,7 @@ import click
 import pytest
 
 from mitmvault.cli import doctor_view
-from mitmvault.core.finding import FAIL, NOTE, OK, WARN, Finding
+from mitmvault.core.doctor.finding import FAIL, NOTE, OK, WARN, Finding
 
 FOUND = [
     Finding("home", "permissions", OK, "private", "not shown"),

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from mitmvault.cli.group import LazyGroup
 from mitmvault.cli.options import common_options
-from mitmvault.core.openssl import SealError
-from mitmvault.core.users import UsersError
-from mitmvault.core.vault import VaultError
+from mitmvault.core.configuration.users import UsersError
+from mitmvault.core.configuration.vault import VaultError
+from mitmvault.core.formats.openssl import SealError
 from mitmvault.home.layout import HomeError
 
 RAISES: list[BaseException] = []

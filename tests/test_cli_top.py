@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from mitmvault.cli import top
 from mitmvault.cli.main import cli
-from mitmvault.core.control import ControlError
+from mitmvault.core.records.control import ControlError
 from tests.test_live_rows import GOING, status
 
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from mitmvault.cli.main import cli
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home.layout import Home
 from mitmvault.home.sqlite_ledger import SqliteLedger
 

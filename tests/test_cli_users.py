@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from mitmvault.cli.main import cli
-from mitmvault.core.users import User
+from mitmvault.core.configuration.users import User
 from mitmvault.home import store
 from mitmvault.home.layout import Home
 

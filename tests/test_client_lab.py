@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core import catalogue
+from mitmvault.core.configuration import catalogue
 from tests.clients.lab import judge, page, runtimes
 from tests.clients.lab.judge import Evidence
 from tests.clients.lab.mark import Mark

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from mitmvault.core import client_probes
-from mitmvault.core.client_probes import PROBES
+from mitmvault.core.doctor import client_probes
+from mitmvault.core.doctor.client_probes import PROBES
 
 
 @pytest.mark.parametrize(

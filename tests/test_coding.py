@@ -14,7 +14,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitmvault.core.coding import CODINGS, ERRORS, decode, decoder, encode
+from mitmvault.core.formats.coding import CODINGS, ERRORS, decode, decoder, encode
 from mitmvault.core.refusal import Refusal
 
 LIMIT = 1 << 20

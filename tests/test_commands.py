@@ -14,7 +14,7 @@ from mitmproxy.test import taddons, tflow
 from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.commands import Commands
 from mitmvault.addons.observer import Observer
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home import case_files
 from mitmvault.home.layout import Home
 from mitmvault.home.sqlite_ledger import SqliteLedger

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core.environment import VariableError
+from mitmvault.core.configuration.environment import VariableError
+from mitmvault.core.configuration.settings import SettingsError
 from mitmvault.core.secret import Secret
-from mitmvault.core.settings import SettingsError
 from mitmvault.home import configuration, store
 from mitmvault.home.layout import Home, HomeError
 from tests.proxy import PASSWORD, TOKEN, key

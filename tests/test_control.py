@@ -13,8 +13,8 @@ from mitmproxy.test import taddons
 from mitmvault.addons.control import CONNECTIONS, Control
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.presence import Presence
-from mitmvault.core import control
-from mitmvault.core.control import ControlError
+from mitmvault.core.records import control
+from mitmvault.core.records.control import ControlError
 from mitmvault.home.layout import Home
 from tests.worlds import world
 

@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from mitmvault.core import control
-from mitmvault.core.control import ControlError
+from mitmvault.core.records import control
+from mitmvault.core.records.control import ControlError
 from mitmvault.home import control_client, state
 from mitmvault.home.layout import Home
 from tests.test_state import dead

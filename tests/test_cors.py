@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import cors, settings
+from mitmvault.core.configuration import settings
+from mitmvault.core.message import cors
 from mitmvault.core.refusal import Refusal
 from tests.worlds import arrival
 

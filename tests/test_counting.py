@@ -13,8 +13,8 @@ from mitmvault.addons import counting
 from mitmvault.addons.answers import Answers
 from mitmvault.addons.bookkeeper import USAGE
 from mitmvault.addons.counting import Counter
-from mitmvault.core import universal
 from mitmvault.core.decide import decide
+from mitmvault.core.route import universal
 from mitmvault.local import prices
 from mitmvault.wire import permits
 from tests.answers_with_usage import CORPUS, counted

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from mitmvault.core.credentials import CARRIERS, candidates, stripped_headers, stripped_target
+from mitmvault.core.message.credentials import CARRIERS, candidates, stripped_headers, stripped_target
 from tests.worlds import arrival
 
 T = "mv-token-made-up-0001"

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from mitmvault.core.curl import CurlError, parse
+from mitmvault.core.message.curl import CurlError, parse
 
 URL = "http://127.0.0.1:8080/x"
 FORM = ("Content-Type", "application/x-www-form-urlencoded")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home import dashboard
 from mitmvault.home.dashboard import RANGES, TAIL, Dashboard
 from mitmvault.home.ledger import LedgerError

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mitmvault.core.measures import HISTOGRAM, MEASURES
+from mitmvault.core.records.measures import HISTOGRAM, MEASURES
+from mitmvault.core.records.tally import NOBODY
 from mitmvault.core.refusal import REASONS
-from mitmvault.core.tally import NOBODY
 
 CONFIG = Path(__file__).parent.parent / "config"
 ALERTS = yaml.safe_load((CONFIG / "prometheus-alerts.yaml").read_text())["groups"][0]["rules"]

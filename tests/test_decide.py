@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from mitmvault.core.arrival import Way
 from mitmvault.core.decide import admit, decide, settle
+from mitmvault.core.message.arrival import Way
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Admission, Permit
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, TOKENS, arrival, bearer, chat, intercepted, through_gateway, world

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.arrival import Detour
 from mitmvault.core.decide import decide
-from mitmvault.core.detours import follow
+from mitmvault.core.message.arrival import Detour
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.route.detours import follow
 from mitmvault.core.verdict import Permit
 from tests.pages import get
 from tests.worlds import JSON, PROVIDERS, arrival, bearer, chat, intercepted, through_gateway, world

@@ -14,7 +14,8 @@ from mitmproxy.utils.emoji import emoji
 from mitmvault.addons.commands import Commands
 from mitmvault.addons.posture import KEPT
 from mitmvault.cli.main import cli
-from mitmvault.core import catalogue, environment, settings, vault_api
+from mitmvault.core.configuration import catalogue, environment, settings
+from mitmvault.core.pages import vault_api
 from mitmvault.core.refusal import REASONS
 from mitmvault.core.story import MARKS
 from mitmvault.local.pages import PAGES as ROUTES

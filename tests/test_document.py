@@ -2,8 +2,8 @@
 
 import pytest
 
-from mitmvault.core import document
-from mitmvault.core.document import DocumentError, dump, load, step
+from mitmvault.core.formats import document
+from mitmvault.core.formats.document import DocumentError, dump, load, step
 
 
 class Named(DocumentError):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mitmvault.core.dummy_keys import USUAL_SHAPE, dummy, is_dummy, is_shape, looks_like
+from mitmvault.core.configuration.dummy_keys import USUAL_SHAPE, dummy, is_dummy, is_shape, looks_like
 from tests.worlds import CATALOGUE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mitmproxy import http
 
-from mitmvault.core.attempts import expand
+from mitmvault.core.answer.attempts import expand
 from mitmvault.core.decide import decide
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import echo, permits

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mitmvault.core.endpoint import problem
+from mitmvault.core.configuration.endpoint import problem
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.environment import Environment, Token, VariableError, read, values
+from mitmvault.core.configuration.environment import Environment, Token, VariableError, read, values
+from mitmvault.core.configuration.users import VISIBLE, digest
+from mitmvault.core.configuration.vault import HEADER_SAFE
 from mitmvault.core.secret import Secret
-from mitmvault.core.users import VISIBLE, digest
-from mitmvault.core.vault import HEADER_SAFE
 
 
 @pytest.mark.parametrize(

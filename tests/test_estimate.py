@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core import estimate
-from mitmvault.core.usage import ESTIMATED, STATED, Count, Usage
+from mitmvault.core.answer import estimate
+from mitmvault.core.answer.usage import ESTIMATED, STATED, Count, Usage
 from mitmvault.local.tokens import O200K, load
 
 TEXTS = {

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from mitmvault.cli.main import cli
 from mitmvault.core.explain import explain
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.core.secret import Secret
 from mitmvault.home import store
 from mitmvault.home.layout import Home

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mitmvault.core.document import DocumentError
-from mitmvault.core.field import Field
+from mitmvault.core.formats.document import DocumentError
+from mitmvault.core.formats.field import Field
 
 OBJECT = {
     "s": "x",

@@ -26,7 +26,7 @@ EXCUSED: dict[str, str] = {
 def candidates(module: Path) -> list[str]:
     """The names that a test of the module may have. Commands share names with what they work on: vault, users."""
     ring, *packages, _ = module.parts
-    names = [module.stem, f"{ring}_{module.stem}", *packages]
+    names = [module.stem, f"{ring}_{module.stem}", *(packages if ring == "local" else ())]
     return [f"test_{name}.py" for name in names]
 
 

@@ -1,6 +1,6 @@
 """What counts as failed."""
 
-from mitmvault.core.finding import FAIL, NOTE, OK, WARN, Finding, failed, of
+from mitmvault.core.doctor.finding import FAIL, NOTE, OK, WARN, Finding, failed, of
 
 
 def test_only_failures_fail():

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core.arrival import Arrival
+from mitmvault.core.configuration.world import World
 from mitmvault.core.decide import decide
+from mitmvault.core.message.arrival import Arrival
 from mitmvault.core.verdict import Permit
-from mitmvault.core.world import World
 from tests import fixture
 from tests.fixture import Exchange
 from tests.worlds import CATALOGUE, COMPAT, TOKENS, arrival, intercepted, world

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.form import check
+from mitmvault.core.message.form import check
 from mitmvault.core.refusal import Refusal
 from tests.worlds import arrival
 

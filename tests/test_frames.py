@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mitmvault.core.decide import decide
-from mitmvault.core.frames import Frames
+from mitmvault.core.message.frames import Frames
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Permit
 from tests.worlds import arrival, bearer, world

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import gateway, paths
+from mitmvault.core.configuration import paths
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.route import gateway
+from mitmvault.core.route.target import choose
 from mitmvault.core.secret import Secret
-from mitmvault.core.target import choose
 from mitmvault.core.verdict import Permit
 from tests.worlds import AIG_TOKEN, COMPAT, JSON, arrival, bearer, chat, world
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core.gateway_errors import HELD, HINTS, hint, is_wanted
+from mitmvault.core.answer.gateway_errors import HELD, HINTS, hint, is_wanted
 
 # As people met them.
 UNAUTHORIZED = (

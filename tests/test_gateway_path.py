@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core import gateway_path, paths
+from mitmvault.core.configuration import paths
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.route import gateway_path
 from tests.worlds import world
 
 KEYS = [{"key": "made-up-key-0000000001"}]

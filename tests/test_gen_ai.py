@@ -7,8 +7,8 @@ import re
 import pytest
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 
-from mitmvault.core.gen_ai import MAX_MODELS, Finished, Models, metric_attributes, span_attributes, span_name
-from mitmvault.core.record import Record
+from mitmvault.core.records.gen_ai import MAX_MODELS, Finished, Models, metric_attributes, span_attributes, span_name
+from mitmvault.core.records.record import Record
 from tests.test_tally import DONE
 from tests.worlds import CATALOGUE
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core.hostnames import normal, of_url_or_host, split_authority
+from mitmvault.core.configuration.hostnames import normal, of_url_or_host, split_authority
 
 
 @pytest.mark.parametrize(

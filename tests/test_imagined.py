@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import form, imagined
-from mitmvault.core.arrival import Way
+from mitmvault.core.message import form, imagined
+from mitmvault.core.message.arrival import Way
 from tests.worlds import world
 
 

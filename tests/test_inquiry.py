@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core.credentials import INQUIRY
+from mitmvault.core.message.credentials import INQUIRY
 from mitmvault.local import inquiry
 from mitmvault.local.inquiry import Inquiries
 from tests.provider import FakeProvider

@@ -10,7 +10,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from mitmvault.core.java_truststore import PASSWORD, certificates, truststore
+from mitmvault.core.setup.java_truststore import PASSWORD, certificates, truststore
 
 PEM = Path(certifi.where()).read_text()
 

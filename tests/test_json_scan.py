@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitmvault.core import json_scan
-from mitmvault.core.json_scan import LIMIT, Path, Scanner, find
+from mitmvault.core.formats import json_scan
+from mitmvault.core.formats.json_scan import LIMIT, Path, Scanner, find
 from tests.answers_with_usage import pieces
 
 NAMES = st.sampled_from(["usage", "model", "meta", "x", "", 'q"\\', "ü", "[{", "usage\n"])

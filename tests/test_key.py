@@ -13,9 +13,9 @@ from mitmproxy.proxy.layers.http import ReceiveHttp, RequestData, RequestHeaders
 from mitmproxy.test import taddons, tflow
 
 from mitmvault.core.decide import decide
-from mitmvault.core.keys import Rotation
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.universal import in_turn
+from mitmvault.core.route.keys import Rotation
+from mitmvault.core.route.universal import in_turn
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import key, permits, switch
 from tests import aws

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import vault
-from mitmvault.core.finding import FAIL, WARN
-from mitmvault.core.key_form import AWS
+from mitmvault.core.configuration import vault
+from mitmvault.core.configuration.key_form import AWS
+from mitmvault.core.doctor.finding import FAIL, WARN
 from mitmvault.home import key_checkup
 
 TEXT, PAIR = "gsk-made-up-0001", "AKIAMADEUPMADEUP0001:made-up-secret"

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from mitmvault.core import key_form
-from mitmvault.core.key_form import AWS, GOOGLE, TEXT, KeyFormError
+from mitmvault.core.configuration import key_form
+from mitmvault.core.configuration.key_form import AWS, GOOGLE, TEXT, KeyFormError
 from tests.aws import ACCESS_KEY, PAIR, SECRET_KEY, SESSION
 
 ACCOUNT = {

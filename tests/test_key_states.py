@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import key_states
-from mitmvault.core.key_states import KeyStates
+from mitmvault.core.records import key_states
+from mitmvault.core.records.key_states import KeyStates
 from tests.worlds import PROVIDERS, world
 
 FIRST, SECOND, THIRD = "#1 …0001", "#2 …0002", "#3 …0003"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core.keys import Rotation
+from mitmvault.core.route.keys import Rotation
 
 
 def test_every_key_in_turn_and_the_others_behind_it():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.lately import ERRORS, Lately, is_error, worked
-from mitmvault.core.record import Record
+from mitmvault.core.records.lately import ERRORS, Lately, is_error, worked
+from mitmvault.core.records.record import Record
 
 USED = Record(1.0, "alice", method="POST", provider="groq", model_asked="a", model_sent="groq/a", status=200,
               bytes_in=7, bytes_out=8, tokens_in=10, tokens_out=5, cost=0.5)  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home.ledger import GROUPS, Filter, Ledger, Reports
 from mitmvault.home.ledger_writer import LedgerWriter
 from mitmvault.home.sqlite_ledger import SqliteLedger

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home import ledger_writer
 from mitmvault.home.ledger import LedgerError
 from mitmvault.home.ledger_writer import LedgerWriter
@@ -190,7 +190,7 @@ def test_old_rows_are_forgotten_at_the_start_and_from_time_to_time(writer, fake,
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home.ledger_writer import LedgerWriter
 from mitmvault.home.sqlite_ledger import SqliteLedger
 writer = LedgerWriter(SqliteLedger(Path(sys.argv[1])), 90)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mitmvault.core import live_rows
+from mitmvault.core.records import live_rows
 
 FLOW = "4f1c2a9b-0000-4000-8000-000000000000"
 MINUTE = {"requests": 120, "errors": 1, "aborted": 0, "tokens_in": 12_345, "tokens_out": 600, "tokens_unknown": 0,

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from mitmvault.core.log_line import fields, line
-from mitmvault.core.record import Record
+from mitmvault.core.records.log_line import fields, line
+from mitmvault.core.records.record import Record
 from tests.test_tally import DONE
 
 

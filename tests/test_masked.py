@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mitmvault.core import vault
-from mitmvault.core.masked import filled, masked
+from mitmvault.core.configuration import vault
+from mitmvault.core.formats.masked import filled, masked
 
 VALUE = "made-up-secret-0123a1f3"
 

@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core.masking import Mask, Watch, filter_for
+from mitmvault.core.answer.masking import Mask, Watch, filter_for
 
 SECRET = b"sk-aab-aac"
 BLOTTED = b"*" * len(SECRET)

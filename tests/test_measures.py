@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core.measures import COUNTER, HISTOGRAM, MEASURES
+from mitmvault.core.records.measures import COUNTER, HISTOGRAM, MEASURES
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "addons" / "mitmvault"
@@ -22,7 +22,7 @@ def test_rows(row):
 
 
 def test_every_row_is_filled():
-    source = "".join((PACKAGE / "core" / name).read_text() for name in ("tally.py", "standing.py"))
+    source = "".join((PACKAGE / "core" / name).read_text() for name in ("records/tally.py", "records/standing.py"))
     assert [name for name in MEASURES if f'"{name}"' not in source] == []
 
 

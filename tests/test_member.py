@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core.member import taken
+from mitmvault.core.formats.member import taken
 from mitmvault.core.refusal import Refusal
 
 

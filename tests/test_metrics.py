@@ -12,11 +12,11 @@ from mitmvault.addons import metrics as addon
 from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
-from mitmvault.core.measures import MEASURES
-from mitmvault.core.page import Asked, find
+from mitmvault.core.pages.page import Asked, find
+from mitmvault.core.records.measures import MEASURES
+from mitmvault.core.records.standing import Standing
+from mitmvault.core.records.tally import Tally
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.standing import Standing
-from mitmvault.core.tally import Tally
 from mitmvault.local.metrics import OPENMETRICS, TEXT, Metrics, metrics
 from mitmvault.local.pages import PAGES
 from tests.scraped import scraped

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core.model_list import USUAL, ModelList, as_openai, read
+from mitmvault.core.configuration.model_list import USUAL, ModelList, as_openai, read
 from tests.worlds import CATALOGUE
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core.page import find
+from mitmvault.core.pages.page import find
 from mitmvault.core.refusal import Answer, Refusal
 from mitmvault.local.pages import PAGES, answer
 from tests.worlds import PROVIDERS, arrival, bearer, world

@@ -11,7 +11,7 @@ from email.mime.text import MIMEText
 
 import pytest
 
-from mitmvault.core.multipart import boundary, find, replace
+from mitmvault.core.formats.multipart import boundary, find, replace
 from mitmvault.core.refusal import Refusal
 
 MARK = "----WebKitFormBoundaryAbC123"

@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from mitmvault.core import networks
-from mitmvault.core.networks import forbidden, forbidden_name, is_loopback, is_own, parse
+from mitmvault.core.configuration import networks
+from mitmvault.core.configuration.networks import forbidden, forbidden_name, is_loopback, is_own, parse
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from mitmvault.addons import observer as module
 from mitmvault.addons.attempts import ATTEMPTS
 from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.observer import Observer
-from mitmvault.core.control import ControlError
+from mitmvault.core.records.control import ControlError
 from mitmvault.wire import meter
 from tests.test_gate import BEARER, KEYS, flow_of, gate, passed
 from tests.test_tunnels import Held

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core import openssl
-from mitmvault.core.openssl import SealError, seal, unseal
+from mitmvault.core.formats import openssl
+from mitmvault.core.formats.openssl import SealError, seal, unseal
 from mitmvault.core.secret import Secret
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "openssl.json").read_text("utf-8"))

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from mitmvault.core import gen_ai
+from mitmvault.core.records import gen_ai
 from mitmvault.local import otlp
 from mitmvault.local.otlp import Otlp
 from tests.test_gen_ai import finished

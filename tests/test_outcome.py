@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import outcome
 from mitmvault.core.explain import Explanation
-from mitmvault.core.record import Record
+from mitmvault.core.records import outcome
+from mitmvault.core.records.record import Record
 
 DONE = Record(1.0, "alice", status=200, bytes_in=5, bytes_out=12_345, first_byte_ms=80.4, duration_ms=2500.0)
 DECISION = Explanation((("user", "alice"),), facts={"user": "alice", "keys": ["#1 …a1f3"]})

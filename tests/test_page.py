@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core.page import MODEL, READ, Asked, Page, find
+from mitmvault.core.pages.page import MODEL, READ, Asked, Page, find
 from mitmvault.core.refusal import Refusal, answer, json_answer
 from tests.worlds import PROVIDERS, USERS, arrival, bearer, intercepted, world
 

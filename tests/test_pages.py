@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from mitmvault.addons.pages import Pages
-from mitmvault.core.page import MODEL, Asked, Found, Page
+from mitmvault.core.pages.page import MODEL, Asked, Found, Page
 from mitmvault.core.refusal import Answer, json_answer
-from mitmvault.core.unified import PATHS
+from mitmvault.core.route.unified import PATHS
 from mitmvault.local.pages import PAGES, answer
 from tests.test_gate import flow_of
 from tests.worlds import arrival, intercepted, world

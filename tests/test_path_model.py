@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.path_model import EXAMPLES, find, is_template
+from mitmvault.core.configuration.path_model import EXAMPLES, find, is_template
 from mitmvault.core.refusal import Refusal
 
 GEMINI, AZURE, BEDROCK, WORKERS = EXAMPLES

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mitmvault.core import paths
+from mitmvault.core.configuration import paths
 from mitmvault.core.refusal import Refusal
 from tests.worlds import CATALOGUE
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.paths import native
-from mitmvault.core.permitting import destined, usable_keys
+from mitmvault.core.configuration.paths import native
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.routing import Route
+from mitmvault.core.route.permitting import destined, usable_keys
+from mitmvault.core.route.routing import Route
 from tests.worlds import arrival, through_gateway, world
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.arrival import Way
-from mitmvault.core.place import Passage, is_own, place, tunnel
+from mitmvault.core.configuration.users import digest
+from mitmvault.core.message.arrival import Way
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.users import digest
+from mitmvault.core.route.place import Passage, is_own, place, tunnel
 from tests.worlds import PROVIDERS, TOKENS, arrival, bearer, intercepted, world
 
 WORLD = world(configured="names: [proxy.corp, vault.example:9090]")

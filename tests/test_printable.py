@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.printable import printable
+from mitmvault.core.formats.printable import printable
 
 
 @pytest.mark.parametrize(

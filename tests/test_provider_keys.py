@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.dummy_keys import dummy
+from mitmvault.core.configuration.dummy_keys import dummy
+from mitmvault.core.configuration.vault import VaultError
 from mitmvault.core.secret import Secret
-from mitmvault.core.vault import VaultError
 from mitmvault.home import provider_keys, start, store
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.provider_keys import Stored, Typed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import rate_limit
-from mitmvault.core.rate_limit import Rate, RateLimit, rate
+from mitmvault.core.configuration import rate_limit
+from mitmvault.core.configuration.rate_limit import Rate, RateLimit, rate
 
 TWO = Rate(2, 60)
 

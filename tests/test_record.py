@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from mitmvault.core import record
 from mitmvault.core.decide import decide
-from mitmvault.core.record import Record, counted, permitted
+from mitmvault.core.records import record
+from mitmvault.core.records.record import Record, counted, permitted
 from mitmvault.core.secret import Secret
 from mitmvault.core.verdict import Permit
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, arrival, bearer, chat, through_gateway, world

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mitmvault.core import case, reduced
-from mitmvault.core.arrival import Arrival, Way
-from mitmvault.core.case import CaseError
+from mitmvault.core.message.arrival import Arrival, Way
+from mitmvault.core.records import case, reduced
+from mitmvault.core.records.case import CaseError
 from tests.worlds import JSON, TOKENS, arrival, bearer, chat, intercepted, world
 
 CHAT = "/groq/v1/chat/completions"

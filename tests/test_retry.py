@@ -9,7 +9,7 @@ from mitmproxy import flow as flows
 from mitmproxy.proxy.layers import http as layers
 from mitmproxy.test import taddons
 
-from mitmvault.core.attempts import expand
+from mitmvault.core.answer.attempts import expand
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
 from mitmvault.wire import compat, key, permits, retry, server, stream, switch

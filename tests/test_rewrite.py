@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mitmvault.core.rewrite import COLUMN, Side, compared, page
+from mitmvault.core.records.rewrite import COLUMN, Side, compared, page
 
 BEFORE = Side(
     "POST /groq/v1/chat/completions HTTP/1.1",

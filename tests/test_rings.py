@@ -17,7 +17,7 @@ REVEALS = {
     "wire/google_token.py": "a service account of Google becomes an access token",
     "wire/sigv4.py": "a key pair of AWS becomes a signature",
     "wire/echo.py": "looked for in the provider's answer",
-    "core/openssl.py": "the vault's password becomes a key",
+    "core/formats/openssl.py": "the vault's password becomes a key",
     "home/start.py": "a fresh token goes into users.json",
     "home/setup.py": "a fresh token goes into users.json",
     "home/provider_keys.py": "keys of the environment, and typed ones, go into the vault",

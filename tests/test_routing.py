@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.routing import route
+from mitmvault.core.route.routing import route
 from tests.worlds import arrival, intercepted, world
 
 WORLD = world()

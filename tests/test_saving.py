@@ -11,8 +11,8 @@ from mitmproxy import http
 from mitmproxy.test import tflow
 
 from mitmvault.addons import arrivals, saving
-from mitmvault.core import case
-from mitmvault.core.case import CaseError
+from mitmvault.core.records import case
+from mitmvault.core.records.case import CaseError
 from mitmvault.home import case_files
 from mitmvault.local.pages import PAGES
 from tests.test_gate import BEARER, KEYS, flow_of, gate, passed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mitmvault.core.configuration.scope import check_model, check_provider
+from mitmvault.core.configuration.users import User
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.scope import check_model, check_provider
-from mitmvault.core.users import User
 from tests.worlds import PROVIDERS, world
 
 WORLD = world()

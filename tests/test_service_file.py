@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from mitmvault.core import service_file
+from mitmvault.core.setup import service_file
 
 COMMAND = ("/opt/a b/python", "-m", "mitmvault", "--home", '/srv/100% "x" $HOME \\ é')
 

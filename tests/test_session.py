@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.credentials import stripped_headers
-from mitmvault.core.session import session_of
+from mitmvault.core.message.credentials import stripped_headers
+from mitmvault.core.message.session import session_of
 from tests.worlds import TOKENS, arrival, world
 
 USERS = world().users

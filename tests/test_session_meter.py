@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core.session_meter import SessionMeter
-from mitmvault.core.usage import SHAPES, STATED, Usage
+from mitmvault.core.answer.session_meter import SessionMeter
+from mitmvault.core.answer.usage import SHAPES, STATED, Usage
 
 
 def heard(shape: str, *messages: Any) -> Usage:

@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from mitmvault.core.rate_limit import Rate
-from mitmvault.core.settings import Settings, SettingsError, load
+from mitmvault.core.configuration.rate_limit import Rate
+from mitmvault.core.configuration.settings import Settings, SettingsError, load
 
 
 @pytest.mark.parametrize("text", ["", "---", "# nothing", "{}", "unmatched:", "names: null"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mitmvault.core.configuration.users import UsersError
 from mitmvault.core.secret import Secret
-from mitmvault.core.users import UsersError
 from mitmvault.home import setup, start, store
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.provider_keys import Typed

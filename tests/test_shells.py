@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from mitmvault.core.shells import SHELLS, WRITERS, ShellError, render
+from mitmvault.core.child.shells import SHELLS, WRITERS, ShellError, render
 
 NASTY = {
     "PLAIN": "x",

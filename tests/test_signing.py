@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from mitmvault.core.configuration.signing import signing
+from mitmvault.core.configuration.vault import Key
 from mitmvault.core.decide import admit, decide
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.route.universal import in_turn
 from mitmvault.core.secret import Secret
-from mitmvault.core.signing import signing
-from mitmvault.core.universal import in_turn
-from mitmvault.core.vault import Key
 from mitmvault.core.verdict import Permit
 from tests.aws import PAIR, SECRET_KEY
 from tests.worlds import AIG_TOKEN, COMPAT, JSON, arrival, bearer, chat, world

@@ -8,9 +8,9 @@ import sys
 import pytest
 from mitmproxy.http import Request
 
+from mitmvault.core.configuration.signing import Signing
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
-from mitmvault.core.signing import Signing
 from mitmvault.wire import sigv4
 from tests import aws
 from tests.provider import Arrived

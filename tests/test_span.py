@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mitmvault.core.formats.span import find, insert, replace
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.span import find, insert, replace
 
 DEEP = 200_000
 

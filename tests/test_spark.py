@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.spark import spark
+from mitmvault.core.formats.spark import spark
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home.ledger import LedgerError
 from mitmvault.home.sqlite_ledger import MIGRATIONS, TABLE, SqliteLedger, version_of
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core.sse import Splitter, data_of, events
+from mitmvault.core.formats.sse import Splitter, data_of, events
 from tests.answers_with_usage import pieces
 
 EVENTS = [b"event: a\ndata: 1", b"data: 2\ndata:3", b": comment", b"data: [DONE]"]

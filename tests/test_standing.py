@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mitmvault import __version__
-from mitmvault.core.measures import MEASURES
-from mitmvault.core.standing import Standing, samples
-from mitmvault.core.tally import MAX_PROVIDERS
+from mitmvault.core.records.measures import MEASURES
+from mitmvault.core.records.standing import Standing, samples
+from mitmvault.core.records.tally import MAX_PROVIDERS
 from tests.worlds import world
 
 

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from mitmvault.core import users
+from mitmvault.core.configuration import users
 from mitmvault.home import password, start, store
 from mitmvault.home.layout import Home, HomeError
 

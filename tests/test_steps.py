@@ -8,9 +8,9 @@ import json
 import pytest
 
 from mitmvault.core.decide import decide
-from mitmvault.core.keys import Rotation
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.universal import MOST, in_turn
+from mitmvault.core.route.keys import Rotation
+from mitmvault.core.route.universal import MOST, in_turn
 from mitmvault.core.verdict import Permit
 from tests.worlds import COMPAT, JSON, PROVIDERS, arrival, bearer, through_gateway, world
 

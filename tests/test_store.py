@@ -4,11 +4,12 @@ import threading
 
 import pytest
 
-from mitmvault.core import openssl, users
-from mitmvault.core.openssl import SealError
+from mitmvault.core.configuration import users
+from mitmvault.core.configuration.users import UsersError
+from mitmvault.core.configuration.vault import VaultError
+from mitmvault.core.formats import openssl
+from mitmvault.core.formats.openssl import SealError
 from mitmvault.core.secret import Secret
-from mitmvault.core.users import UsersError
-from mitmvault.core.vault import VaultError
 from mitmvault.home import store
 from mitmvault.home.layout import Home, HomeError
 

@@ -6,7 +6,7 @@ import pytest
 from mitmproxy.utils.emoji import emoji
 
 from mitmvault.core import story
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 
 ROW = {"started": 0.0, "user": "alice", "provider": "groq", "mode": "compat", "model_asked": "llama",
        "model_sent": "groq/llama", "key": "#2 …a1f3", "attempts": 1}  # fmt: skip

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitmvault.core.decide import decide
-from mitmvault.core.stream_options import Leaving, asking, is_offered
+from mitmvault.core.message.stream_options import Leaving, asking, is_offered
 from tests.answers_with_usage import CORPUS, pieces
 from tests.worlds import CATALOGUE, JSON, TOKENS, arrival, bearer, world
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.strict_yaml import read_yaml
+from mitmvault.core.formats.strict_yaml import read_yaml
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 import certifi
 import pytest
 
-from mitmvault.core import certificate, trust_stores
-from mitmvault.core.java_truststore import certificates
+from mitmvault.core.setup import certificate, trust_stores
+from mitmvault.core.setup.java_truststore import certificates
 from mitmvault.home import system_trust
 from mitmvault.home.layout import HomeError
 from mitmvault.home.system_trust import Tool

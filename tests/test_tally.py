@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.measures import HISTOGRAM, MEASURES
-from mitmvault.core.record import INQUIRY, Record
+from mitmvault.core.records.measures import HISTOGRAM, MEASURES
+from mitmvault.core.records.record import INQUIRY, Record
+from mitmvault.core.records.tally import MAX_PROVIDERS, Spread, Tally, outcome
 from mitmvault.core.refusal import REASONS
-from mitmvault.core.tally import MAX_PROVIDERS, Spread, Tally, outcome
 
 DONE = Record(
     1.0, "alice", "s-1", "listener", "POST", "groq", "m", "groq/m", "api.groq.com", "compat", "#1 …a1f3", 2, 200,

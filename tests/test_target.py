@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import paths
+from mitmvault.core.configuration import paths
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.route.target import choose
 from mitmvault.core.secret import Secret
-from mitmvault.core.target import choose
 from tests.worlds import COMPAT, world
 
 KEYS = [{"key": "made-up-key-0000000001"}]

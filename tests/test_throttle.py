@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mitmvault.core.throttle import Throttle
+from mitmvault.core.configuration.throttle import Throttle
 
 
 def test_the_first_failures_cost_nothing():

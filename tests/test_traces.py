@@ -9,7 +9,7 @@ import pytest
 from mitmproxy.test import tflow
 
 from mitmvault.addons.traces import Traces
-from mitmvault.core.settings import Settings
+from mitmvault.core.configuration.settings import Settings
 from mitmvault.local import otlp
 from tests.test_bookkeeper import permitted
 from tests.test_tally import DONE

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import child_values, dummy_keys, traps
-from mitmvault.core.child_values import Facts
-from mitmvault.core.finding import FAIL, NOTE, OK, WARN
+from mitmvault.core.child import child_values
+from mitmvault.core.child.child_values import Facts
+from mitmvault.core.configuration import dummy_keys
+from mitmvault.core.doctor import traps
+from mitmvault.core.doctor.finding import FAIL, NOTE, OK, WARN
 from tests.worlds import CATALOGUE
 
 OURS = "127.0.0.1:8080"

@@ -10,9 +10,9 @@ from pathlib import Path
 import certifi
 import pytest
 
-from mitmvault.core import certificate, trust_stores
-from mitmvault.core.java_truststore import certificates
-from mitmvault.core.trust_stores import STORES, lines, name
+from mitmvault.core.setup import certificate, trust_stores
+from mitmvault.core.setup.java_truststore import certificates
+from mitmvault.core.setup.trust_stores import STORES, lines, name
 
 FOUND = certificate.read(certificates(Path(certifi.where()).read_text())[0])
 FILE = "/home/a person/ca's.pem"

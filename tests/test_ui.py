@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import ui
+from mitmvault.core.pages import ui
 from mitmvault.core.refusal import Refusal
 from tests.worlds import PROVIDERS, arrival, intercepted, world
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mitmvault.core.ui import SECURITY
+from mitmvault.core.pages.ui import SECURITY
 from mitmvault.local.ui_files import FOLDER, TYPES, file, files
 
 SCRIPTS = sorted(FOLDER.glob("*.js"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.ui import LIFETIME
+from mitmvault.core.pages.ui import LIFETIME
 from mitmvault.local import ui_sessions
 from mitmvault.local.ui_sessions import Sessions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import undo
+from mitmvault.core.child import undo
 
 BEFORE = {"PATH": "/bin", "NO_PROXY": "corp", "OPENAI_API_KEY": "sk-real"}
 CHANGED = {"NO_PROXY": "ours", "HTTPS_PROXY": "http://p", "OPENAI_API_KEY": "sk-dummy"}

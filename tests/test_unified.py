@@ -9,7 +9,7 @@ import pytest
 
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.unified import by_model
+from mitmvault.core.route.unified import by_model
 from mitmvault.core.verdict import Permit
 from tests.worlds import COMPAT, JSON, PROVIDERS, arrival, bearer, chat, through_gateway, world
 

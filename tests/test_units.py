@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import units
+from mitmvault.core.formats import units
 
 
 @pytest.mark.parametrize(

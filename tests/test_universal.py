@@ -8,10 +8,10 @@ import json
 import pytest
 
 from mitmvault.core.decide import decide
-from mitmvault.core.keys import Rotation
 from mitmvault.core.refusal import Refusal
+from mitmvault.core.route.keys import Rotation
+from mitmvault.core.route.universal import MOST, in_turn, unwrapped
 from mitmvault.core.secret import Secret
-from mitmvault.core.universal import MOST, in_turn, unwrapped
 from mitmvault.core.verdict import Permit
 from tests.worlds import AIG_TOKEN, JSON, PROVIDERS, arrival, bearer, world
 

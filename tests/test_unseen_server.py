@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mitmvault.core.arrival import Arrival, Way
+from mitmvault.core.message.arrival import Arrival, Way
 from mitmvault.core.refusal import Answer, Refusal
 from mitmvault.local import unseen_server
 from mitmvault.local.unseen_server import UnseenServer

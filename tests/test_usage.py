@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core.usage import SHAPES, STATED, UNKNOWN, Tally, Usage
+from mitmvault.core.answer.usage import SHAPES, STATED, UNKNOWN, Tally, Usage
 from tests.worlds import CATALOGUE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.record import INQUIRY, Record
+from mitmvault.core.records.record import INQUIRY, Record
 from mitmvault.home import usage_cube
 from mitmvault.home.ledger import Filter, LedgerError
 from mitmvault.home.usage_report import SqliteReports

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from mitmvault.core.record import INQUIRY, Record
+from mitmvault.core.records.record import INQUIRY, Record
 from mitmvault.home.ledger import Filter, LedgerError, Line
 from mitmvault.home.sqlite_ledger import MIGRATIONS, SqliteLedger
 from mitmvault.home.usage_report import SqliteReports

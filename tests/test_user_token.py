@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.users import digest
+from mitmvault.core.configuration.users import digest
 from mitmvault.home import store
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.user_token import VARIABLE, UserToken, choose

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core import users
-from mitmvault.core.users import User, Users, UsersError
+from mitmvault.core.configuration import users
+from mitmvault.core.configuration.users import User, Users, UsersError
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "users.json").read_text("utf-8"))
 TOKEN = "AGE-SECRET-KEY-MADE-UP"

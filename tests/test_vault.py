@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core import vault
+from mitmvault.core.configuration import vault
+from mitmvault.core.configuration.vault import Key, Model, Provider, Vault, VaultError
 from mitmvault.core.secret import Secret
-from mitmvault.core.vault import Key, Model, Provider, Vault, VaultError
 from tests import aws
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "vault.json").read_text("utf-8"))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mitmvault.core import openssl
+from mitmvault.core.formats import openssl
 from mitmvault.core.refusal import Answer
 from mitmvault.core.secret import Secret
 from mitmvault.home import store

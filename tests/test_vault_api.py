@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from mitmvault.core import vault_api
-from mitmvault.core.arrival import Way
+from mitmvault.core.message.arrival import Way
+from mitmvault.core.pages import vault_api
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
 from tests.worlds import arrival, world

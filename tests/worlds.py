@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mitmvault.core import catalogue, settings, users, vault
-from mitmvault.core.arrival import Arrival, Way
+from mitmvault.core.configuration import catalogue, settings, users, vault
+from mitmvault.core.configuration.world import World
+from mitmvault.core.message.arrival import Arrival, Way
 from mitmvault.core.secret import Secret
-from mitmvault.core.world import World
 from mitmvault.home.resources import config_file
 
 CATALOGUE = catalogue.load(config_file("providers.yaml").read_text("utf-8"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mitmvault.core import openssl
+from mitmvault.core.formats import openssl
 from mitmvault.core.secret import Secret
 from tests import aws, google
 from tests.attacks.tools import assert_unreached

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from mitmvault.core import control
+from mitmvault.core.records import control
 from mitmvault.home import control_client, state
 from tests.attacks.tools import BOB, CHAT_TARGET, DECOY, SECRETS
 from tests.books import wait_for

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from mitmvault.cli.main import cli
-from mitmvault.core.record import MAX_TEXT, Record
+from mitmvault.core.records.record import MAX_TEXT, Record
 from tests.attacks.conftest import Attacked
 from tests.attacks.tools import BOB, CHAT_TARGET, DECOY, SECRETS, resolver
 from tests.books import rows, wait_for

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core import record
 from mitmvault.core.decide import decide
-from mitmvault.core.record import Record
-from mitmvault.core.standing import Standing
-from mitmvault.core.tally import Tally
+from mitmvault.core.records import record
+from mitmvault.core.records.record import Record
+from mitmvault.core.records.standing import Standing
+from mitmvault.core.records.tally import Tally
 from mitmvault.core.verdict import Permit
 from mitmvault.local.metrics import Metrics
 from tests.attacks.conftest import Attacked

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mitmvault.core import settings, users, vault
+from mitmvault.core.configuration import settings, users, vault
 from mitmvault.core.decide import decide
 from mitmvault.core.secret import Secret
 from mitmvault.core.verdict import Permit
@@ -178,7 +178,7 @@ def test_values(proxy: RunningProxy, provider: FakeProvider, wire: Evil) -> None
 
 
 def test_permit(proxy: RunningProxy) -> None:
-    from mitmvault.core.arrival import Arrival, Way
+    from mitmvault.core.message.arrival import Arrival, Way
 
     headers = (("Host", own(proxy)), ("Authorization", f"Bearer {TOKEN}"), ("Content-Type", "application/json"))
     arrival = Arrival(Way.LISTENER, "POST", "http", "127.0.0.1", proxy.port, CHAT_TARGET, headers, own(proxy),

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from mitmproxy import ctx, exceptions
 
-from mitmvault.core.vault import VaultError
+from mitmvault.core.configuration.vault import VaultError
 from tests.attacks.tools import CHAT_TARGET, Evil, assert_unreached, refused
 from tests.client import BEARER, CHAT, send
 from tests.provider import FakeProvider

@@ -10,7 +10,7 @@ import socket
 
 import pytest
 
-from mitmvault.core import openssl
+from mitmvault.core.formats import openssl
 from mitmvault.core.secret import Secret
 from tests.attacks.conftest import Attacked
 from tests.attacks.tools import BOB, answer, assert_clean, assert_unreached, head, post, refused, statuses

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core import trust_stores
+from mitmvault.core.setup import trust_stores
 from mitmvault.home import authority
 from mitmvault.home.layout import Home
 from tests.authorities import home_with_authority

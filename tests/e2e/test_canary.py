@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mitmvault.core import openssl
+from mitmvault.core.formats import openssl
 from mitmvault.core.secret import Secret
 from mitmvault.home import store
 from mitmvault.home.layout import Home

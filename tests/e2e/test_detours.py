@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mitmvault.core import gateway
+from mitmvault.core.route import gateway
 from tests.client import CHAT, send
 from tests.provider import FakeProvider
 from tests.proxy import RunningProxy, key

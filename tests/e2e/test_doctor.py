@@ -13,8 +13,8 @@ from typing import Any
 import certifi
 import pytest
 
+from mitmvault.core.doctor.traps import AUTHORITIES
 from mitmvault.core.secret import Secret
-from mitmvault.core.traps import AUTHORITIES
 from mitmvault.home import store
 from mitmvault.home.layout import Home
 from tests.serving import ADDONS, Serving

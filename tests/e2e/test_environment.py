@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core import gateway
+from mitmvault.core.route import gateway
 from tests.client import CHAT, Reply, send
 from tests.provider import FakeProvider
 from tests.proxy import RunningProxy

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import ctx
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.core.secret import Secret
 from mitmvault.home import store
 from mitmvault.home.layout import Home

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from mitmvault.core.dummy_keys import dummy, is_dummy
+from mitmvault.core.configuration.dummy_keys import dummy, is_dummy
 from mitmvault.core.secret import Secret
 from mitmvault.home import running, store
 from mitmvault.home.layout import Home

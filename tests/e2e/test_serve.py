@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mitmvault.core import openssl
+from mitmvault.core.formats import openssl
 from mitmvault.core.secret import Secret
 from mitmvault.home import authority, store
 from mitmvault.home.layout import Home

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from wsproto import events
 
 from mitmvault.cli.main import cli
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from tests.answers_with_usage import CODINGS, CORPUS, Recorded
 from tests.books import rows, wait_for
 from tests.client import BEARER, CHAT, connection, raw, send

@@ -1,4 +1,4 @@
-"""The content view "Answer": what the model said, put together from a stream or a document. (core/answer_text.py)
+"""The content view "Answer": what the model said, put together from a stream or a document. (answer/answer_text.py)
 
 Rules: 1. It is made when somebody looks, from what the flow holds: there is a body only where it is kept (bodies.py).
        2. A body that was cut off in the middle of a coding is decoded as far as it goes.
@@ -12,8 +12,9 @@ from mitmproxy import http
 
 from mitmvault.addons.bodies import is_cut
 from mitmvault.addons.bookkeeper import USAGE
-from mitmvault.core import answer_text, coding
-from mitmvault.core.record import counted
+from mitmvault.core.answer import answer_text
+from mitmvault.core.formats import coding
+from mitmvault.core.records.record import counted
 from mitmvault.wire import content_view
 
 NAME = "Answer"

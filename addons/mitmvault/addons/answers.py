@@ -11,8 +11,8 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from mitmvault.addons.fail_closed import report
-from mitmvault.core import gateway_errors
-from mitmvault.core.coding import decode
+from mitmvault.core.answer import gateway_errors
+from mitmvault.core.formats.coding import decode
 from mitmvault.core.refusal import Answer, Refusal, answer
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import echo, permits

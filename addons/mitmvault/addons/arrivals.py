@@ -7,12 +7,12 @@ from typing import Any
 
 from mitmproxy import http
 
-from mitmvault.core.arrival import Arrival, Way
-from mitmvault.core.credentials import CARRIERS, CREDENTIALS, stripped_headers, stripped_target
-from mitmvault.core.form import is_token
-from mitmvault.core.networks import is_local_peer
-from mitmvault.core.users import User
-from mitmvault.core.world import World
+from mitmvault.core.configuration.networks import is_local_peer
+from mitmvault.core.configuration.users import User
+from mitmvault.core.configuration.world import World
+from mitmvault.core.message.arrival import Arrival, Way
+from mitmvault.core.message.credentials import CARRIERS, CREDENTIALS, stripped_headers, stripped_target
+from mitmvault.core.message.form import is_token
 from mitmvault.wire import modes
 
 HIDDEN = "[user token]"

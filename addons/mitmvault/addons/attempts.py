@@ -14,7 +14,7 @@ from typing import Any
 from mitmproxy import http
 
 from mitmvault.addons.fail_closed import report
-from mitmvault.core.attempts import Attempt, Failure, following
+from mitmvault.core.answer.attempts import Attempt, Failure, following
 from mitmvault.core.verdict import Permit
 from mitmvault.wire.retry import set_next_attempt
 

@@ -1,4 +1,4 @@
-"""The bookkeeper: one row of the ledger for every request, when it has come to its end. (core/record.py)
+"""The bookkeeper: one row of the ledger for every request, when it has come to its end. (core/records/record.py)
 
 Rules: 1. A row is made once: at the end of the answer, at an error, when a WebSocket closes, or when mitmvault stops.
        2. Our own pages have none, health checks least of all; what they ask a provider has one, as an inquiry.
@@ -22,9 +22,9 @@ from mitmvault.addons.attempts import ATTEMPTS
 from mitmvault.addons.fail_closed import report
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.tunnels import Tunnels
-from mitmvault.core import record
-from mitmvault.core.record import Record
-from mitmvault.core.throttle import Throttle
+from mitmvault.core.configuration.throttle import Throttle
+from mitmvault.core.records import record
+from mitmvault.core.records.record import Record
 from mitmvault.home.ledger_writer import LedgerWriter
 from mitmvault.home.sqlite_ledger import SqliteLedger
 from mitmvault.wire import meter, permits

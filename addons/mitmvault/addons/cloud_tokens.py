@@ -19,10 +19,10 @@ import certifi
 from mitmproxy import ctx
 
 from mitmvault.addons.tasks import spawn
-from mitmvault.core.key_form import AWS, GOOGLE, TOKEN
+from mitmvault.core.configuration.key_form import AWS, GOOGLE, TOKEN
+from mitmvault.core.configuration.vault import Key
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
-from mitmvault.core.vault import Key
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import sigv4
 from mitmvault.wire.google_token import Minted, exchange

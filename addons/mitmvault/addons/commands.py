@@ -16,9 +16,10 @@ from mitmproxy import command, exceptions, flow, http, types
 from mitmvault.addons import saving
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.observer import Observer
-from mitmvault.core import live_rows, units
-from mitmvault.core.case import CaseError
-from mitmvault.core.printable import printable
+from mitmvault.core.formats import units
+from mitmvault.core.formats.printable import printable
+from mitmvault.core.records import live_rows
+from mitmvault.core.records.case import CaseError
 from mitmvault.home.ledger import GROUPS, Filter, LedgerError, Line
 from mitmvault.home.usage_report import SqliteReports
 

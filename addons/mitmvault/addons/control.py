@@ -1,4 +1,4 @@
-"""The control socket: the proxy's owner asks, the observer answers. (core/control.py)
+"""The control socket: the proxy's owner asks, the observer answers. (core/records/control.py)
 
 Rules: 1. It opens with the proxy, unless the proxy announces itself to nobody, and closes with it.
        2. No failure here stops the proxy: without a socket, questions go unanswered, and the log says why.
@@ -18,8 +18,8 @@ from mitmproxy import ctx
 from mitmvault.addons.fail_closed import report
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.tasks import spawn
-from mitmvault.core import control
-from mitmvault.core.control import ControlError
+from mitmvault.core.records import control
+from mitmvault.core.records.control import ControlError
 from mitmvault.home.control_socket import ControlSocket
 from mitmvault.home.layout import HomeError
 

@@ -21,12 +21,12 @@ from mitmproxy import http
 
 from mitmvault.addons.bookkeeper import USAGE
 from mitmvault.addons.fail_closed import report
-from mitmvault.core.estimate import account
-from mitmvault.core.permitting import BODILESS
-from mitmvault.core.session_meter import SessionMeter
-from mitmvault.core.stream_options import Leaving
-from mitmvault.core.token_meter import TokenMeter
-from mitmvault.core.usage import SHAPES, Count
+from mitmvault.core.answer.estimate import account
+from mitmvault.core.answer.session_meter import SessionMeter
+from mitmvault.core.answer.token_meter import TokenMeter
+from mitmvault.core.answer.usage import SHAPES, Count
+from mitmvault.core.message.stream_options import Leaving
+from mitmvault.core.route.permitting import BODILESS
 from mitmvault.core.verdict import Counting
 from mitmvault.local import prices
 from mitmvault.wire import permits

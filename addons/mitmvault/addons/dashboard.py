@@ -1,4 +1,4 @@
-"""The dashboard at /ui/: its requests never become flows, and what it shows is for admins. (core/ui.py)
+"""The dashboard at /ui/: its requests never become flows, and what it shows is for admins. (core/pages/ui.py)
 
 Rules: 1. Only /ui/session takes a token; wrong ones are throttled. Nothing is answered while the switch is off.
        2. The ledger is read in a thread, one question at a time; the event loop goes on.
@@ -19,16 +19,17 @@ from mitmvault import __version__
 from mitmvault.addons.fail_closed import report
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.observer import SHORTEST, Observer
-from mitmvault.core import outcome, ui
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.control import ControlError
+from mitmvault.core.configuration.throttle import Throttle
+from mitmvault.core.configuration.users import User, digest
+from mitmvault.core.configuration.world import World
 from mitmvault.core.decide import authenticate
-from mitmvault.core.page import READ
-from mitmvault.core.printable import printable
+from mitmvault.core.formats.printable import printable
+from mitmvault.core.message.arrival import Arrival
+from mitmvault.core.pages import ui
+from mitmvault.core.pages.page import READ
+from mitmvault.core.records import outcome
+from mitmvault.core.records.control import ControlError
 from mitmvault.core.refusal import Answer, Refusal, answer, json_answer
-from mitmvault.core.throttle import Throttle
-from mitmvault.core.users import User, digest
-from mitmvault.core.world import World
 from mitmvault.home.dashboard import RANGES, Dashboard
 from mitmvault.home.ledger import LedgerError
 from mitmvault.local import ui_files

@@ -30,19 +30,20 @@ from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
 from mitmvault.addons.rate_limits import RateLimits
 from mitmvault.addons.tunnels import Tunnels
-from mitmvault.core import cors, ui, vault_api
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.attempts import expand
+from mitmvault.core.answer.attempts import expand
+from mitmvault.core.configuration.world import World
 from mitmvault.core.decide import admit, settle
-from mitmvault.core.detours import follow
-from mitmvault.core.keys import Rotation
-from mitmvault.core.page import Found
-from mitmvault.core.place import is_own
+from mitmvault.core.message import cors
+from mitmvault.core.message.arrival import Arrival
+from mitmvault.core.message.session import session_of
+from mitmvault.core.pages import ui, vault_api
+from mitmvault.core.pages.page import Found
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.session import session_of
-from mitmvault.core.universal import in_turn, unwrapped
+from mitmvault.core.route.detours import follow
+from mitmvault.core.route.keys import Rotation
+from mitmvault.core.route.place import is_own
+from mitmvault.core.route.universal import in_turn, unwrapped
 from mitmvault.core.verdict import Admission, Permit, Several, Undecided
-from mitmvault.core.world import World
 from mitmvault.wire import permits
 from mitmvault.wire.stream import BodyPolicy, response_of, set_body_policy
 

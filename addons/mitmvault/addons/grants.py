@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from mitmproxy import http
 
 from mitmvault.addons.arrivals import session_note
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.credentials import stripped_headers
+from mitmvault.core.message.arrival import Arrival
+from mitmvault.core.message.credentials import stripped_headers
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import dial, permits
 

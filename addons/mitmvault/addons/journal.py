@@ -14,8 +14,8 @@ from mitmproxy.log import ALERT
 from mitmvault.addons.attempts import ATTEMPTS
 from mitmvault.addons.bookkeeper import USAGE
 from mitmvault.core import story
-from mitmvault.core.printable import printable
-from mitmvault.core.record import counted
+from mitmvault.core.formats.printable import printable
+from mitmvault.core.records.record import counted
 from mitmvault.wire import log_format, meter, permits
 
 MAX_PART = 1000  # characters of what clients name: a model, a path

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from mitmproxy import ctx, exceptions
 
 from mitmvault.addons.tasks import spawn
-from mitmvault.core import settings
-from mitmvault.core.networks import is_loopback
-from mitmvault.core.world import World
+from mitmvault.core.configuration import settings
+from mitmvault.core.configuration.networks import is_loopback
+from mitmvault.core.configuration.world import World
 from mitmvault.home import configuration, trust
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.start import ensure

@@ -7,9 +7,9 @@ from mitmproxy import http
 from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
-from mitmvault.core.record import Record
-from mitmvault.core.standing import Standing
-from mitmvault.core.tally import Tally
+from mitmvault.core.records.record import Record
+from mitmvault.core.records.standing import Standing
+from mitmvault.core.records.tally import Tally
 from mitmvault.local import metrics
 from mitmvault.wire import switch
 

@@ -20,14 +20,15 @@ from mitmvault.addons.attempts import ATTEMPTS
 from mitmvault.addons.bookkeeper import Bookkeeper, row
 from mitmvault.addons.gate import arrival_of_pending
 from mitmvault.addons.keeper import Keeper
-from mitmvault.core import explain, outcome, record
-from mitmvault.core.arrival import Way
-from mitmvault.core.attempts import asked_wait
-from mitmvault.core.control import ControlError
+from mitmvault.core import explain
+from mitmvault.core.answer.attempts import asked_wait
 from mitmvault.core.explain import Explanation
-from mitmvault.core.key_states import TOO_MANY, KeyStates
-from mitmvault.core.lately import Lately
-from mitmvault.core.record import Record
+from mitmvault.core.message.arrival import Way
+from mitmvault.core.records import outcome, record
+from mitmvault.core.records.control import ControlError
+from mitmvault.core.records.key_states import TOO_MANY, KeyStates
+from mitmvault.core.records.lately import Lately
+from mitmvault.core.records.record import Record
 from mitmvault.wire import meter, permits
 
 DECISIONS = 500

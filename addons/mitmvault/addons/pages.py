@@ -8,12 +8,12 @@ from functools import partial
 from mitmproxy import http
 
 from mitmvault.addons.fail_closed import refuse
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.credentials import INQUIRY
-from mitmvault.core.page import Found, Shown, find
+from mitmvault.core.configuration.users import User
+from mitmvault.core.configuration.world import World
+from mitmvault.core.message.arrival import Arrival
+from mitmvault.core.message.credentials import INQUIRY
+from mitmvault.core.pages.page import Found, Shown, find
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.users import User
-from mitmvault.core.world import World
 from mitmvault.local.inquiry import Inquiries
 from mitmvault.local.pages import PAGES, answer
 from mitmvault.wire.stream import response_of

@@ -6,11 +6,11 @@ import time
 
 from mitmproxy import http
 
-from mitmvault.core.arrival import Arrival
+from mitmvault.core.configuration.rate_limit import RateLimit
+from mitmvault.core.configuration.world import World
 from mitmvault.core.decide import dialect
-from mitmvault.core.rate_limit import RateLimit
+from mitmvault.core.message.arrival import Arrival
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.world import World
 from mitmvault.local.pages import is_public
 
 

@@ -8,9 +8,9 @@ from mitmproxy import http
 from mitmproxy.log import ALERT
 
 from mitmvault.addons.bookkeeper import Bookkeeper
-from mitmvault.core.log_line import fields
-from mitmvault.core.printable import printable
-from mitmvault.core.record import Record, text
+from mitmvault.core.formats.printable import printable
+from mitmvault.core.records.log_line import fields
+from mitmvault.core.records.record import Record, text
 from mitmvault.wire import log_format
 
 MAX_STORY = 1000  # characters

@@ -14,9 +14,9 @@ from mitmproxy import http
 
 from mitmvault.addons.grants import shown_before
 from mitmvault.addons.observer import Observer
-from mitmvault.core import rewrite
-from mitmvault.core.rewrite import Side
-from mitmvault.core.units import duration
+from mitmvault.core.formats.units import duration
+from mitmvault.core.records import rewrite
+from mitmvault.core.records.rewrite import Side
 from mitmvault.wire import content_view, permits
 
 NAME = "Rewrite"

@@ -1,4 +1,4 @@
-"""A request that was seen becomes a case of a policy's tests. (core/case.py, core/reduced.py)
+"""A request that was seen becomes a case of a policy's tests. (core/records/case.py, core/records/reduced.py)
 
 Rules: 1. Only what this process has decided about itself: a flow from a file has lost what came.
        2. What is expected is what was decided first, whatever became of further attempts.
@@ -13,8 +13,9 @@ from pathlib import Path
 from mitmproxy import http
 
 from mitmvault.addons.arrivals import came_of
-from mitmvault.core import case, explain, reduced
-from mitmvault.core.case import CaseError
+from mitmvault.core import explain
+from mitmvault.core.records import case, reduced
+from mitmvault.core.records.case import CaseError
 from mitmvault.home import case_files
 from mitmvault.local.pages import PAGES
 from mitmvault.wire import permits

@@ -1,4 +1,4 @@
-"""OpenTelemetry, where it is wanted: finished requests become spans and metrics. (core/gen_ai.py, local/otlp.py)
+"""OpenTelemetry, where it is wanted: finished requests become spans and metrics. (records/gen_ai.py, local/otlp.py)
 
 Rules: 1. Off, and not even imported, unless `otlp_endpoint` or OTEL_EXPORTER_OTLP_ENDPOINT names a collector.
           They are read at the start.
@@ -16,8 +16,8 @@ from mitmproxy import http
 
 from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.keeper import Keeper
-from mitmvault.core.gen_ai import Finished
-from mitmvault.core.record import Record
+from mitmvault.core.records.gen_ai import Finished
+from mitmvault.core.records.record import Record
 from mitmvault.wire import permits
 
 STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson")

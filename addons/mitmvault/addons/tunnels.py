@@ -11,11 +11,11 @@ from mitmproxy.connection import Client
 from mitmvault.addons.arrivals import arrival_of, hide
 from mitmvault.addons.fail_closed import fail_closed, refuse, report
 from mitmvault.addons.keeper import Keeper
-from mitmvault.core.hostnames import normal
-from mitmvault.core.place import Passage, Tunnel, own_name, tunnel
+from mitmvault.core.configuration.hostnames import normal
+from mitmvault.core.configuration.users import User
+from mitmvault.core.configuration.world import World
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.users import User
-from mitmvault.core.world import World
+from mitmvault.core.route.place import Passage, Tunnel, own_name, tunnel
 from mitmvault.wire import dial, modes
 
 

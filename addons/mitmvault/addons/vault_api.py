@@ -18,11 +18,12 @@ from mitmproxy.log import ALERT
 
 from mitmvault.addons.fail_closed import report
 from mitmvault.addons.keeper import Keeper
-from mitmvault.core import cors, vault_api
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.printable import printable
+from mitmvault.core.configuration.world import World
+from mitmvault.core.formats.printable import printable
+from mitmvault.core.message import cors
+from mitmvault.core.message.arrival import Arrival
+from mitmvault.core.pages import vault_api
 from mitmvault.core.refusal import Answer, Refusal
-from mitmvault.core.world import World
 from mitmvault.home.layout import HomeError
 from mitmvault.home.vault_access import VaultAccess
 from mitmvault.local.unseen_server import UnseenServer

@@ -14,7 +14,7 @@ import click
 
 from mitmvault.cli import ca_install
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.core.java_truststore import PASSWORD
+from mitmvault.core.setup.java_truststore import PASSWORD
 from mitmvault.home import authority, files
 from mitmvault.home.certificate_forms import FORMS
 

@@ -11,7 +11,7 @@ import click
 
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.cli.progress import progress
-from mitmvault.core import trust_stores
+from mitmvault.core.setup import trust_stores
 from mitmvault.home import authority, system_trust
 from mitmvault.home.authority import Authority
 

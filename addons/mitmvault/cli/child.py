@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from mitmvault.core import child_environment
-from mitmvault.core.child_environment import Change
-from mitmvault.core.child_values import Facts
+from mitmvault.core.child import child_environment
+from mitmvault.core.child.child_environment import Change
+from mitmvault.core.child.child_values import Facts
 from mitmvault.home import child_trust, configuration
 from mitmvault.home.layout import Home
 from mitmvault.home.resources import config_file

@@ -16,9 +16,9 @@ import msgspec
 from mitmvault.cli import doctor_probes, doctor_view, preflight
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.cli.progress import progress
-from mitmvault.core import client_probes, finding, traps
-from mitmvault.core.client_probes import Probe
-from mitmvault.core.finding import FAIL, OK, Finding
+from mitmvault.core.doctor import client_probes, finding, traps
+from mitmvault.core.doctor.client_probes import Probe
+from mitmvault.core.doctor.finding import FAIL, OK, Finding
 from mitmvault.home import checkup, child_trust, configuration, state, user_token
 from mitmvault.home.layout import Home, HomeError
 

@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 
 from mitmvault.cli import child, ephemeral
 from mitmvault.cli.child import Wish
-from mitmvault.core import child_environment, client_probes, traps, undo
-from mitmvault.core.client_probes import ABSENT, BODY, KEY, Probe
-from mitmvault.core.finding import FAIL, NOTE, OK, WARN, Finding
+from mitmvault.core.child import child_environment, undo
+from mitmvault.core.doctor import client_probes, traps
+from mitmvault.core.doctor.client_probes import ABSENT, BODY, KEY, Probe
+from mitmvault.core.doctor.finding import FAIL, NOTE, OK, WARN, Finding
 from mitmvault.home import running, start, store, user_token
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.password import crypto_token

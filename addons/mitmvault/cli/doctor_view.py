@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from mitmvault.cli.table import clean_cell
-from mitmvault.core.finding import FAIL, NOTE, OK, WARN, Finding
+from mitmvault.core.doctor.finding import FAIL, NOTE, OK, WARN, Finding
 
 _SIGNS = {OK: ("✓", "green"), NOTE: ("·", "bright_black"), WARN: ("!", "yellow"), FAIL: ("✗", "red")}
 

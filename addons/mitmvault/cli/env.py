@@ -10,7 +10,7 @@ from mitmvault.cli import child
 from mitmvault.cli.child import Wish, child_options
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.cli.progress import progress
-from mitmvault.core import child_environment, shells, undo
+from mitmvault.core.child import child_environment, shells, undo
 from mitmvault.home import configuration, running, user_token
 from mitmvault.home.layout import Home
 

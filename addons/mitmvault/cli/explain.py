@@ -17,12 +17,13 @@ import msgspec
 
 from mitmvault.cli import table
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.core import curl, imagined, outcome
-from mitmvault.core.arrival import Arrival, Way
-from mitmvault.core.control import ControlError
+from mitmvault.core.configuration.world import World
 from mitmvault.core.explain import Explanation, explain
-from mitmvault.core.record import Record
-from mitmvault.core.world import World
+from mitmvault.core.message import curl, imagined
+from mitmvault.core.message.arrival import Arrival, Way
+from mitmvault.core.records import outcome
+from mitmvault.core.records.control import ControlError
+from mitmvault.core.records.record import Record
 from mitmvault.home import configuration, control_client
 from mitmvault.home.layout import Home
 from mitmvault.home.ledger import LedgerError

@@ -88,13 +88,13 @@ def _unexpected(error: Exception) -> str:
 def _sentence(error: Exception) -> str | None:
     """The error in one sentence, or None when it is not an expected one."""
     # Imported here, because the envelope brings the cryptography library along (rule 1).
-    from mitmvault.core.catalogue import CatalogueError
-    from mitmvault.core.control import ControlError
-    from mitmvault.core.environment import VariableError
-    from mitmvault.core.openssl import SealError
-    from mitmvault.core.settings import SettingsError
-    from mitmvault.core.users import UsersError
-    from mitmvault.core.vault import VaultError
+    from mitmvault.core.configuration.catalogue import CatalogueError
+    from mitmvault.core.configuration.environment import VariableError
+    from mitmvault.core.configuration.settings import SettingsError
+    from mitmvault.core.configuration.users import UsersError
+    from mitmvault.core.configuration.vault import VaultError
+    from mitmvault.core.formats.openssl import SealError
+    from mitmvault.core.records.control import ControlError
     from mitmvault.home.ledger import LedgerError
 
     match error:

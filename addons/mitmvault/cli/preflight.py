@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from mitmvault.core import catalogue, settings
-from mitmvault.core.hostnames import split_authority
-from mitmvault.core.networks import is_loopback
-from mitmvault.core.world import World
+from mitmvault.core.configuration import catalogue, settings
+from mitmvault.core.configuration.hostnames import split_authority
+from mitmvault.core.configuration.networks import is_loopback
+from mitmvault.core.configuration.world import World
 from mitmvault.home import configuration
 from mitmvault.home.layout import Home
 from mitmvault.home.resources import config_file

@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import click
 
+from mitmvault.core.configuration.users import UsersError
 from mitmvault.core.secret import Secret
-from mitmvault.core.users import UsersError
 from mitmvault.home import provider_keys, service, setup, start
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.provider_keys import Typed

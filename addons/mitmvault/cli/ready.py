@@ -10,9 +10,11 @@ import click
 from rich.console import Console
 
 from mitmvault.cli import banner
-from mitmvault.core import environment, log_line, ui
-from mitmvault.core.vault import is_expired
-from mitmvault.core.world import World
+from mitmvault.core.configuration import environment
+from mitmvault.core.configuration.vault import is_expired
+from mitmvault.core.configuration.world import World
+from mitmvault.core.pages import ui
+from mitmvault.core.records import log_line
 from mitmvault.home import store
 from mitmvault.home.layout import Home
 

@@ -20,7 +20,7 @@ from mitmvault.cli import child, ephemeral, supervise
 from mitmvault.cli.child import Wish, child_options
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.cli.progress import progress
-from mitmvault.core import child_environment, undo
+from mitmvault.core.child import child_environment, undo
 from mitmvault.home import running, start, state, user_token
 
 NO_COMMAND, NOT_EXECUTABLE = 127, 126

@@ -18,9 +18,9 @@ import msgspec
 
 from mitmvault.cli import table
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.core import case
-from mitmvault.core.case import Case, CaseError
-from mitmvault.core.world import World
+from mitmvault.core.configuration.world import World
+from mitmvault.core.records import case
+from mitmvault.core.records.case import Case, CaseError
 from mitmvault.home import case_files, configuration
 from mitmvault.local.pages import PAGES
 

@@ -10,7 +10,7 @@ import msgspec
 
 from mitmvault.cli import table
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.core import live_rows
+from mitmvault.core.records import live_rows
 from mitmvault.home import control_client
 from mitmvault.home.layout import Home
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mitmvault.cli.table import clean_cell
-from mitmvault.core import live_rows
+from mitmvault.core.records import live_rows
 
 _STYLES = {
     "limited": "yellow", "rejected": "red", "failing": "red", "expired": "dim", "unused": "dim", "unusable": "dim",

@@ -19,7 +19,7 @@ from mitmvault.cli import table, usage_view
 from mitmvault.cli.options import chosen_home, common_options
 from mitmvault.cli.period import Moment
 from mitmvault.cli.progress import progress
-from mitmvault.core.units import known
+from mitmvault.core.formats.units import known
 from mitmvault.home.ledger import GROUPS, Filter, Line
 from mitmvault.home.usage_report import SqliteReports
 

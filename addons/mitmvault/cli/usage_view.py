@@ -12,9 +12,9 @@ from rich.text import Text
 
 from mitmvault.cli.period import days
 from mitmvault.cli.table import clean_cell
-from mitmvault.core import units
-from mitmvault.core.spark import spark
-from mitmvault.core.units import known
+from mitmvault.core.formats import units
+from mitmvault.core.formats.spark import spark
+from mitmvault.core.formats.units import known
 from mitmvault.home.ledger import Filter, Line
 
 _WIDE = 100  # columns of a terminal, from which on everything is shown

@@ -14,9 +14,9 @@ import click
 
 from mitmvault.cli import table
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.core import users as schema
-from mitmvault.core.document import Document
-from mitmvault.core.masked import masked
+from mitmvault.core.configuration import users as schema
+from mitmvault.core.formats.document import Document
+from mitmvault.core.formats.masked import masked
 from mitmvault.home import start, store
 
 STANDARD = "-"

@@ -17,9 +17,9 @@ import click
 
 from mitmvault.cli import banner, table
 from mitmvault.cli.options import chosen_home, common_options
-from mitmvault.core import vault as schema
-from mitmvault.core.document import MAX_BYTES
-from mitmvault.core.vault import Key, Provider
+from mitmvault.core.configuration import vault as schema
+from mitmvault.core.configuration.vault import Key, Provider
+from mitmvault.core.formats.document import MAX_BYTES
 from mitmvault.home import configuration, files, password, start, store
 from mitmvault.home.layout import HomeError
 

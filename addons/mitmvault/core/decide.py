@@ -8,22 +8,23 @@ Rules: 1. Is it well formed, is it for us, who, where, what: nothing is said abo
 
 from __future__ import annotations
 
-from mitmvault.core import body as bodies
-from mitmvault.core import chat_root, form, steps
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.catalogue import Spec
-from mitmvault.core.credentials import candidates
-from mitmvault.core.detours import follow
-from mitmvault.core.hostnames import normal, of_url_or_host
-from mitmvault.core.paths import checked, first_segment, native, openai_door
-from mitmvault.core.permitting import destined, permitted, read
-from mitmvault.core.place import one_user, place
+from mitmvault.core.configuration.catalogue import Spec
+from mitmvault.core.configuration.hostnames import normal, of_url_or_host
+from mitmvault.core.configuration.paths import checked, first_segment, native, openai_door
+from mitmvault.core.configuration.users import User
+from mitmvault.core.configuration.world import Known, World
+from mitmvault.core.message import body as bodies
+from mitmvault.core.message import chat_root, form
+from mitmvault.core.message.arrival import Arrival
+from mitmvault.core.message.credentials import candidates
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.routing import Route, route
-from mitmvault.core.unified import by_model, by_path, by_provider, is_unified, with_default
-from mitmvault.core.users import User
+from mitmvault.core.route import steps
+from mitmvault.core.route.detours import follow
+from mitmvault.core.route.permitting import destined, permitted, read
+from mitmvault.core.route.place import one_user, place
+from mitmvault.core.route.routing import Route, route
+from mitmvault.core.route.unified import by_model, by_path, by_provider, is_unified, with_default
 from mitmvault.core.verdict import Admission, Permit, Several, Undecided
-from mitmvault.core.world import Known, World
 
 _UNROUTED = Spec(id="?")
 

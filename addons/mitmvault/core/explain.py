@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from mitmvault.core import ui, vault_api
-from mitmvault.core.arrival import Arrival, Way
-from mitmvault.core.credentials import stripped_headers, stripped_target
+from mitmvault.core.configuration.world import World
 from mitmvault.core.decide import decide
-from mitmvault.core.detours import follow
-from mitmvault.core.page import Page, find
-from mitmvault.core.place import Passage, is_own, tunnel
+from mitmvault.core.message.arrival import Arrival, Way
+from mitmvault.core.message.credentials import stripped_headers, stripped_target
+from mitmvault.core.pages import ui, vault_api
+from mitmvault.core.pages.page import Page, find
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.universal import in_turn
+from mitmvault.core.route.detours import follow
+from mitmvault.core.route.place import Passage, is_own, tunnel
+from mitmvault.core.route.universal import in_turn
 from mitmvault.core.verdict import Permit, Target
-from mitmvault.core.world import World
 
 WAYS = {
     Way.LISTENER: "base URL: straight to mitmvault's own address",

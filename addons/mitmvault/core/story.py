@@ -8,7 +8,7 @@ Rules: 1. What is not known is left out, an estimate has a `~`. What was not cou
 
 from __future__ import annotations
 
-from mitmvault.core import units
+from mitmvault.core.formats import units
 
 # What came of a request -> its mark: names of mitmproxy's own emoji (11.0.2 and 12.2.3).
 MARKS = {

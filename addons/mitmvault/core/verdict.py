@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mitmvault.core import story
-from mitmvault.core.frames import Frames
-from mitmvault.core.key_form import AWS, GOOGLE, SCHEMES, TEXT
+from mitmvault.core.configuration.key_form import AWS, GOOGLE, SCHEMES, TEXT
+from mitmvault.core.configuration.signing import Signing
+from mitmvault.core.configuration.users import User
+from mitmvault.core.configuration.vault import Key
+from mitmvault.core.configuration.world import Known
+from mitmvault.core.message.frames import Frames
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
-from mitmvault.core.signing import Signing
-from mitmvault.core.users import User
-from mitmvault.core.vault import Key
-from mitmvault.core.world import Known
 
 AIG_AUTHORIZATION = "cf-aig-authorization"
 
@@ -148,7 +148,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Step:
-    """One try at the gateway's universal endpoint, with any of these keys. (core/universal.py makes a body of it)"""
+    """One try at the gateway's universal endpoint, with any of these keys. (route/universal.py makes a body of it)"""
 
     provider: str  # as the vault names it
     slug: str  # as the gateway does

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mitmvault.core import certificate, java_truststore
-from mitmvault.core.certificate import Certificate, CertificateError
+from mitmvault.core.setup import certificate, java_truststore
+from mitmvault.core.setup.certificate import Certificate, CertificateError
 from mitmvault.home import files
 from mitmvault.home.layout import Home, HomeError
 

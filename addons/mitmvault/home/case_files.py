@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from mitmvault.core import case
-from mitmvault.core.case import Case, CaseError
+from mitmvault.core.records import case
+from mitmvault.core.records.case import Case, CaseError
 from mitmvault.home import files
 from mitmvault.home.layout import HomeError
 

@@ -3,7 +3,7 @@
 Rules: 1. A certificate alone, never a private key.
        2. No form keeps a secret. PKCS#12 has an empty password, Java's the one that everybody knows.
 
-Sources: RFC 7468 (PEM), RFC 7292 (PKCS#12; its checksum has a random salt), `core/java_truststore.py`.
+Sources: RFC 7468 (PEM), RFC 7292 (PKCS#12; its checksum has a random salt), `core/setup/java_truststore.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, pkcs12
 
-from mitmvault.core import java_truststore
+from mitmvault.core.setup import java_truststore
 
 _NAME = b"mitmvault"
 
@@ -31,6 +31,6 @@ def _pkcs12(der: bytes) -> bytes:
 FORMS: Mapping[str, Callable[[bytes], bytes]] = {
     "pem": _pem,
     "der": bytes,
-    "p12": _pkcs12,  # for browsers and phones; JVMs do not trust what is in it, see core/java_truststore.py
+    "p12": _pkcs12,  # for browsers and phones; JVMs do not trust what is in it, see core/setup/java_truststore.py
     "jks": lambda der: java_truststore.truststore([der]),
 }

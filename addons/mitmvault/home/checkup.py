@@ -13,8 +13,11 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from mitmvault.core import advisories, java_truststore, openssl, users
-from mitmvault.core.finding import FAIL, OK, WARN, Finding, of
+from mitmvault.core.configuration import users
+from mitmvault.core.doctor import advisories
+from mitmvault.core.doctor.finding import FAIL, OK, WARN, Finding, of
+from mitmvault.core.formats import openssl
+from mitmvault.core.setup import java_truststore
 from mitmvault.home import authority, configuration, files, key_checkup, running, start, state, store
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.password import crypto_token
@@ -109,7 +112,7 @@ def _modes(home: Home, environ: Mapping[str, str], now: float) -> Iterator[Findi
 def _settings(home: Home, environ: Mapping[str, str], now: float) -> Iterator[Finding]:
     configuration.known(home)
     if home.settings.exists():
-        from mitmvault.core import settings
+        from mitmvault.core.configuration import settings
 
         settings.load(home.settings.read_text("utf-8"))
         yield Finding("settings", "mitmvault.yaml", OK, f"{home.settings} is in order")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import certifi
 
-from mitmvault.core import java_truststore
+from mitmvault.core.setup import java_truststore
 from mitmvault.home import files
 from mitmvault.home.layout import Home, HomeError
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mitmvault.core import ambient_keys, catalogue, environment, masked, settings, users
-from mitmvault.core import vault as vaults
-from mitmvault.core.ambient_keys import Lent
-from mitmvault.core.catalogue import Catalogue
-from mitmvault.core.document import MAX_BYTES
-from mitmvault.core.environment import Environment
-from mitmvault.core.settings import Settings
-from mitmvault.core.users import Users, digest
-from mitmvault.core.vault import Vault
-from mitmvault.core.world import World
+from mitmvault.core.configuration import ambient_keys, catalogue, environment, settings, users
+from mitmvault.core.configuration import vault as vaults
+from mitmvault.core.configuration.ambient_keys import Lent
+from mitmvault.core.configuration.catalogue import Catalogue
+from mitmvault.core.configuration.environment import Environment
+from mitmvault.core.configuration.settings import Settings
+from mitmvault.core.configuration.users import Users, digest
+from mitmvault.core.configuration.vault import Vault
+from mitmvault.core.configuration.world import World
+from mitmvault.core.formats import masked
+from mitmvault.core.formats.document import MAX_BYTES
 from mitmvault.home import files, store
 from mitmvault.home.layout import Home, HomeError
 from mitmvault.home.password import crypto_token

@@ -1,12 +1,12 @@
-"""Asks the running proxy of a home. (core/control.py: what; home/control_socket.py: where)"""
+"""Asks the running proxy of a home. (core/records/control.py: what; home/control_socket.py: where)"""
 
 from __future__ import annotations
 
 import socket
 from typing import Any
 
-from mitmvault.core import control
-from mitmvault.core.control import MAX_ANSWER, ControlError
+from mitmvault.core.records import control
+from mitmvault.core.records.control import MAX_ANSWER, ControlError
 from mitmvault.home import state
 from mitmvault.home.layout import Home
 

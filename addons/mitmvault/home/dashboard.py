@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home import usage_cube
 from mitmvault.home.ledger import Filter, Line
 from mitmvault.home.usage_report import NOTHING, SqliteReports

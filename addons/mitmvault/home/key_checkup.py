@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import util
 
-from mitmvault.core.finding import FAIL, WARN, Finding
-from mitmvault.core.key_form import AWS, GOOGLE, TEXT
-from mitmvault.core.vault import Provider
+from mitmvault.core.configuration.key_form import AWS, GOOGLE, TEXT
+from mitmvault.core.configuration.vault import Provider
+from mitmvault.core.doctor.finding import FAIL, WARN, Finding
 
 # Keys of this form in the vault -> the module that they need, and the extra that brings it.
 _NEEDED = {AWS: ("botocore", "bedrock"), GOOGLE: ("google.auth", "vertex")}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 
 GROUPS = ("user", "provider", "model", "key", "day", "session", "status")
 

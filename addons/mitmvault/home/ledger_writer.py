@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home.ledger import Ledger, LedgerError
 
 logger = logging.getLogger(__name__)

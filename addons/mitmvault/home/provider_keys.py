@@ -1,6 +1,6 @@
 """Provider keys on their way into the vault: from the environment, or typed by a person.
 
-Rules: 1. A key of the environment goes to a provider that has none, as while the proxy runs (core/ambient_keys.py).
+Rules: 1. A key of the environment goes to a provider that has none, as while the proxy runs (ambient_keys.py).
        2. A typed key goes beside those that are there. The same key twice is kept once.
        3. User tokens, and dummies of `mitmvault run`, are no provider keys.
        4. All or nothing: the vault is written once, when everything is right, and not at all where nothing changes.
@@ -12,12 +12,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from mitmvault.core import ambient_keys, users, vault
-from mitmvault.core.catalogue import Catalogue
-from mitmvault.core.document import Document
-from mitmvault.core.dummy_keys import is_dummy
+from mitmvault.core.configuration import ambient_keys, users, vault
+from mitmvault.core.configuration.catalogue import Catalogue
+from mitmvault.core.configuration.dummy_keys import is_dummy
+from mitmvault.core.configuration.vault import Vault
+from mitmvault.core.formats.document import Document
 from mitmvault.core.secret import Secret
-from mitmvault.core.vault import Vault
 from mitmvault.home import configuration, password, start, store
 from mitmvault.home.layout import Home, HomeError
 

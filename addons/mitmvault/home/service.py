@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitmvault.core import environment, service_file
+from mitmvault.core.configuration import environment
+from mitmvault.core.setup import service_file
 from mitmvault.home import files, password
 from mitmvault.home.layout import Home, HomeError
 

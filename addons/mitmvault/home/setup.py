@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitmvault.core import users
+from mitmvault.core.configuration import users
 from mitmvault.core.secret import Secret
 from mitmvault.home import password, provider_keys, service, start, store
 from mitmvault.home.layout import Home, HomeError

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from mitmvault.core.record import Record
+from mitmvault.core.records.record import Record
 from mitmvault.home.files import PRIVATE_FILE
 from mitmvault.home.ledger import LedgerError
 

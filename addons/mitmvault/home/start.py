@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitmvault.core import users, vault
+from mitmvault.core.configuration import users, vault
 from mitmvault.core.secret import Secret
 from mitmvault.home import authority, files, password, store
 from mitmvault.home.layout import Home, HomeError

@@ -12,11 +12,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from mitmvault.core import openssl, users, vault
-from mitmvault.core.document import MAX_BYTES, Document
+from mitmvault.core.configuration import users, vault
+from mitmvault.core.configuration.users import Users
+from mitmvault.core.configuration.vault import Vault
+from mitmvault.core.formats import openssl
+from mitmvault.core.formats.document import MAX_BYTES, Document
 from mitmvault.core.secret import Secret
-from mitmvault.core.users import Users
-from mitmvault.core.vault import Vault
 from mitmvault.home import files
 from mitmvault.home.layout import Home, HomeError
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitmvault.core import trust_stores
-from mitmvault.core.certificate import Certificate
+from mitmvault.core.setup import trust_stores
+from mitmvault.core.setup.certificate import Certificate
 from mitmvault.home import files
 from mitmvault.home.certificate_forms import FORMS
 from mitmvault.home.layout import HomeError
@@ -50,7 +50,7 @@ def tool(which: Which = shutil.which) -> Tool | None:
 
 
 def system(which: Which = shutil.which) -> str | None:
-    """The row of `core/trust_stores.py` that is this machine's."""
+    """The row of `core/setup/trust_stores.py` that is this machine's."""
     if sys.platform in ("darwin", "win32"):
         return {"darwin": "macos", "win32": "windows"}[sys.platform]
     known = tool(which)

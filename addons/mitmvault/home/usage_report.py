@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mitmvault.core.record import INQUIRY, Record
+from mitmvault.core.records.record import INQUIRY, Record
 from mitmvault.home.ledger import Filter, LedgerError, Line
 from mitmvault.home.sqlite_ledger import MIGRATIONS, TABLE, newer, version_of
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mitmvault.core import users
-from mitmvault.core.child_environment import VARIABLE
-from mitmvault.core.document import Document
-from mitmvault.core.vault import is_expired
+from mitmvault.core.child.child_environment import VARIABLE
+from mitmvault.core.configuration import users
+from mitmvault.core.configuration.vault import is_expired
+from mitmvault.core.formats.document import Document
 from mitmvault.home import store
 from mitmvault.home.layout import Home, HomeError
 

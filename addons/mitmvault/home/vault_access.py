@@ -12,12 +12,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from mitmvault.core import vault, vault_api
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.openssl import SealError
+from mitmvault.core.configuration import vault
+from mitmvault.core.configuration.throttle import Throttle
+from mitmvault.core.configuration.vault import VaultError
+from mitmvault.core.formats.openssl import SealError
+from mitmvault.core.message.arrival import Arrival
+from mitmvault.core.pages import vault_api
 from mitmvault.core.refusal import Answer
-from mitmvault.core.throttle import Throttle
-from mitmvault.core.vault import VaultError
 from mitmvault.home import store
 from mitmvault.home.layout import Home
 from mitmvault.home.password import crypto_token

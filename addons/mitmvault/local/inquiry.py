@@ -4,7 +4,7 @@ Such a request meets the gate like any other: the user's scope, the choice of a 
 Instead of a token it carries a nonce, because mitmvault knows tokens by their digests alone.
 
 Rules: 1. A nonce stands for one user and one target. It is random, is good for one request, and for a short time.
-       2. It is believed from this machine alone (the gate sees to it), and never sent on (core/credentials.py).
+       2. It is believed from this machine alone (the gate sees to it), and never sent on (core/message/credentials.py).
        3. The same question of the same user is asked once at a time; who asks meanwhile waits for that answer.
        4. Answers are bounded in size and time.
 """
@@ -20,8 +20,8 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.simple_httpclient import HTTPTimeoutError, SimpleAsyncHTTPClient
 
 from mitmvault import __version__
-from mitmvault.core.arrival import Headers
-from mitmvault.core.credentials import INQUIRY
+from mitmvault.core.message.arrival import Headers
+from mitmvault.core.message.credentials import INQUIRY
 from mitmvault.core.refusal import Answer
 
 MAX_BODY_BYTES = 8 * 2**20

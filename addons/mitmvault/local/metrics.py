@@ -3,7 +3,7 @@
 Rules: 1. Who may read it says the setting `metrics`: admins by their token; with `loopback`, also programs on this
           machine; with `off`, nobody.
        2. The form is Prometheus' text form 0.0.4, or OpenMetrics 1.0.0 where the request accepts that.
-       3. Nothing of what a client has sent is in it. (core/measures.py, rule 1)
+       3. Nothing of what a client has sent is in it. (core/records/measures.py, rule 1)
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from mitmvault.core.arrival import Arrival
-from mitmvault.core.measures import COUNTER, GAUGE, MEASURES, Measure
-from mitmvault.core.page import Asked
+from mitmvault.core.configuration.world import World
+from mitmvault.core.message.arrival import Arrival
+from mitmvault.core.pages.page import Asked
+from mitmvault.core.records.measures import COUNTER, GAUGE, MEASURES, Measure
+from mitmvault.core.records.standing import Standing, samples
+from mitmvault.core.records.tally import Tally
 from mitmvault.core.refusal import Answer, Refusal
-from mitmvault.core.standing import Standing, samples
-from mitmvault.core.tally import Tally
-from mitmvault.core.world import World
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from mitmvault.core import coding, model_list
-from mitmvault.core.listing import named, usable
-from mitmvault.core.page import Asked
+from mitmvault.core.configuration import model_list
+from mitmvault.core.configuration.scope import check_provider
+from mitmvault.core.configuration.world import Known
+from mitmvault.core.formats import coding
+from mitmvault.core.pages.listing import named, usable
+from mitmvault.core.pages.page import Asked
 from mitmvault.core.refusal import Answer, Refusal, json_answer
-from mitmvault.core.scope import check_provider
-from mitmvault.core.unified import by_model
-from mitmvault.core.world import Known
+from mitmvault.core.route.unified import by_model
 from mitmvault.local.inquiry import MAX_BODY_BYTES
 
 INCOMPLETE = "x-mitmvault-incomplete"

@@ -24,8 +24,8 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from mitmvault import __version__
-from mitmvault.core import gen_ai
-from mitmvault.core.gen_ai import Finished
+from mitmvault.core.records import gen_ai
+from mitmvault.core.records.gen_ai import Finished
 
 PATIENCE = 3.0  # seconds that the end waits for the collector
 

@@ -1,6 +1,6 @@
 """Every route of our own address that has no provider's name in front, and those below one that the vault answers.
 
-Everything else goes to a provider, or is refused (core/routing.py). The vault itself is served apart from these
+Everything else goes to a provider, or is refused (core/route/routing.py). The vault itself is served apart from these
 (addons/vault_api.py): its requests must not become flows.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 
-from mitmvault.core import listing
-from mitmvault.core.page import READ, Ask, Found, Page, Shown
+from mitmvault.core.pages import listing
+from mitmvault.core.pages.page import READ, Ask, Found, Page, Shown
+from mitmvault.core.pages.route_check import route_check
 from mitmvault.core.refusal import Answer
-from mitmvault.core.route_check import route_check
-from mitmvault.core.unified import PATHS
+from mitmvault.core.route.unified import PATHS
 from mitmvault.local import metrics, models, status, tokens
 
 PAGES = (
@@ -30,9 +30,9 @@ PAGES = (
     Page("POST", "/v1/tokenize", tokens.tokenize, body=True),
     Page(READ, "/{provider}/v1/models", listing.models),
     Page(READ, "/{provider}/v1/models/{model}", listing.models),
-    # Several steps, each with a provider of its own: core/steps.py; or one chat: core/chat_root.py
+    # Several steps, each with a provider of its own: core/route/steps.py; or one chat: core/message/chat_root.py
     Page("POST", "/", None),
-    # The model chooses the provider: core/unified.py
+    # The model chooses the provider: core/route/unified.py
     *(Page("POST", path, None) for path in sorted(PATHS)),
 )
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from mitmvault import __version__
 from mitmvault.core.decide import authenticate
-from mitmvault.core.listing import usable
-from mitmvault.core.page import Asked
+from mitmvault.core.pages.listing import usable
+from mitmvault.core.pages.page import Asked
 from mitmvault.core.refusal import Answer, Refusal, json_answer
 
 _STATUS = {"status": "ok", "service": "mitmvault", "version": __version__}

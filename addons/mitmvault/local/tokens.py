@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mitmvault.core import coding
-from mitmvault.core.page import Asked
+from mitmvault.core.formats import coding
+from mitmvault.core.pages.page import Asked
 from mitmvault.core.refusal import Answer, Refusal, json_answer
 
 MAX_BYTES = 256 * 1024  # of body: seconds of work for the worst text of this size, instants for usual ones

@@ -6,8 +6,8 @@ from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
+from mitmvault.core.pages.ui import ROOT, SECURITY
 from mitmvault.core.refusal import Answer
-from mitmvault.core.ui import ROOT, SECURITY
 
 FOLDER = Path(__file__).parent / "ui"
 TYPES = {

@@ -14,8 +14,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mitmvault.core.ui import LIFETIME
-from mitmvault.core.users import digest
+from mitmvault.core.configuration.users import digest
+from mitmvault.core.pages.ui import LIFETIME
 
 MOST = 100
 

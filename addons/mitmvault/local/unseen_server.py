@@ -28,9 +28,10 @@ from tornado.httputil import (
 )
 from tornado.ioloop import IOLoop
 
-from mitmvault.core import openssl, vault_api
-from mitmvault.core.arrival import Arrival, Way
-from mitmvault.core.hostnames import split_authority
+from mitmvault.core.configuration.hostnames import split_authority
+from mitmvault.core.formats import openssl
+from mitmvault.core.message.arrival import Arrival, Way
+from mitmvault.core.pages import vault_api
 from mitmvault.core.refusal import Answer, Refusal, answer
 from mitmvault.local.loopback import LoopbackServer
 

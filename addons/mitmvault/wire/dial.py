@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary
 from mitmproxy.connection import Client, Server
 from mitmproxy.proxy import events, server
 
-from mitmvault.core.networks import forbidden, is_own, parse
-from mitmvault.core.world import World
+from mitmvault.core.configuration.networks import forbidden, is_own, parse
+from mitmvault.core.configuration.world import World
 from mitmvault.wire import modes, switch
 
 Address = tuple[str, int]

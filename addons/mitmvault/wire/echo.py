@@ -10,8 +10,8 @@ from collections.abc import Callable
 import msgspec
 from mitmproxy import http
 
-from mitmvault.core.key_form import secret_parts
-from mitmvault.core.masking import filter_for
+from mitmvault.core.answer.masking import filter_for
+from mitmvault.core.configuration.key_form import secret_parts
 from mitmvault.wire import permits
 
 

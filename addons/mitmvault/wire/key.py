@@ -24,8 +24,8 @@ from mitmproxy.http import Request
 from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers.http import HttpEvent, ReceiveHttp, RequestData, RequestHeaders
 
-from mitmvault.core.credentials import CREDENTIALS
-from mitmvault.core.key_form import AWS
+from mitmvault.core.configuration.key_form import AWS
+from mitmvault.core.message.credentials import CREDENTIALS
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.verdict import Permit
 from mitmvault.wire import compat, permits, retry, sigv4, switch

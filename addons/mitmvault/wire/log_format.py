@@ -11,7 +11,7 @@ from mitmproxy import log
 from mitmproxy.addons.termlog import TermLogHandler
 from mitmproxy.utils import human
 
-from mitmvault.core.log_line import line
+from mitmvault.core.records.log_line import line
 
 FIELDS = "mitmvault"  # the attribute of a log record that holds more fields: logger.info(…, extra={FIELDS: {…}})
 _json = False

@@ -14,10 +14,10 @@ from typing import Any
 
 from mitmproxy.http import Request
 
-from mitmvault.core.key_form import key_pair
+from mitmvault.core.configuration.key_form import key_pair
+from mitmvault.core.configuration.signing import Signing
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
-from mitmvault.core.signing import Signing
 
 WRITTEN = ("Authorization", "X-Amz-Date", "X-Amz-Security-Token")
 

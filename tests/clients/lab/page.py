@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import mitmvault
-from mitmvault.core import catalogue
+from mitmvault.core.configuration import catalogue
 from tests.clients.lab.runner import Result
 from tests.clients.lab.table import CASES, ERRORS, MODES, PROXY_VARIABLES, Client
 

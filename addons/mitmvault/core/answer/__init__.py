@@ -1,0 +1,1 @@
+"""What comes back: worth another attempt, a repeated key, the tokens that it states."""

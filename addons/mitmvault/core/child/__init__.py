@@ -1,0 +1,1 @@
+"""The environment of a program that is to work through mitmvault."""

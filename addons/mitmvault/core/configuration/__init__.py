@@ -1,0 +1,1 @@
+"""What the operator says: catalogue, vault, users, settings, environment; together they are the world."""

@@ -1,0 +1,1 @@
+"""A request that has arrived: its form, its credentials, the model in its body."""

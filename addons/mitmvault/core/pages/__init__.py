@@ -1,0 +1,1 @@
+"""What mitmvault answers itself."""

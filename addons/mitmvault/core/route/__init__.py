@@ -1,0 +1,1 @@
+"""Where a request goes, and with which key: from an arrival to a permit."""

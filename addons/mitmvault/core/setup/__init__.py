@@ -1,0 +1,1 @@
+"""Certificates, trust stores and services: what a machine is told once."""
