@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mitmvault.core import story
 from mitmvault.core.configuration.key_form import AWS, GOOGLE, SCHEMES, TEXT
@@ -10,6 +10,7 @@ from mitmvault.core.configuration.signing import Signing
 from mitmvault.core.configuration.users import User
 from mitmvault.core.configuration.vault import Key
 from mitmvault.core.configuration.world import Known
+from mitmvault.core.message.body import ModelEdit
 from mitmvault.core.message.frames import Frames
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.secret import Secret
@@ -93,15 +94,6 @@ class Several:
     dialect: str = "openai"
     needs_body: bool = True
     waits: bool = True
-
-
-@dataclass(frozen=True)
-class ModelEdit:
-    """The model the client asked for, and the one that is sent."""
-
-    asked: str
-    sent: str
-    why: str = field(default="", compare=False)  # where a prefix comes from
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,26 @@ Rules: 1. A body that needs no change is not touched: not decoded and encoded ag
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mitmvault.core.configuration.vault import Provider
 from mitmvault.core.formats import coding, member, multipart, span
 from mitmvault.core.message import stream_options
 from mitmvault.core.message.arrival import Arrival
 from mitmvault.core.refusal import Refusal
-from mitmvault.core.verdict import ModelEdit
 
 # curl sends JSON as a form unless told otherwise, and older clients send no type at all.
 _SNIFFED = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
 JSON_TYPE = ("content-type", "application/json")
+
+
+@dataclass(frozen=True)
+class ModelEdit:
+    """The model the client asked for, and the one that is sent."""
+
+    asked: str
+    sent: str
+    why: str = field(default="", compare=False)  # where a prefix comes from
 
 
 @dataclass(frozen=True)

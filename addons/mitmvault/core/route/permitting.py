@@ -19,6 +19,7 @@ from mitmvault.core.configuration.world import Known, World
 from mitmvault.core.message import body as bodies
 from mitmvault.core.message import stream_options
 from mitmvault.core.message.arrival import Arrival, Way
+from mitmvault.core.message.body import ModelEdit
 from mitmvault.core.message.credentials import stripped_target
 from mitmvault.core.message.frames import Frames
 from mitmvault.core.refusal import Refusal
@@ -27,7 +28,7 @@ from mitmvault.core.route.detours import chosen
 from mitmvault.core.route.gateway import serves_without_key
 from mitmvault.core.route.routing import Route
 from mitmvault.core.route.target import choose
-from mitmvault.core.verdict import Admission, Counting, ModelEdit, Permit, Target
+from mitmvault.core.verdict import Admission, Counting, Permit, Target
 
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _COMPAT_AUTH = Auth("bearer")
