@@ -22,9 +22,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from tests.bench import crash, load, measure
-from tests.bench.subjects import WITHOUT, Subject, mitmdump, mitmvault
+from tests.bench.subjects import Subject, mitmdump, mitmvault
 
-BARE, WITHOUT_WATCHING, WHOLE = "bare mitmdump", "mitmvault without", "mitmvault"
+BARE, WITHOUT, COUNTING, WHOLE = "bare mitmdump", "without", "counting", "mitmvault"
+COMPARED = ((WHOLE, BARE), (COUNTING, WITHOUT), (WHOLE, WITHOUT))
+MEANING = """\
+without: mitmvault without ledger, metrics and token counting, and without the meter in the stream
+counting: with these, and without who else listens to the ends of requests (top, explain)
+mitmvault: all of it, as `mitmvault serve` runs it"""
 CLIENTS = 4
 LIMIT = 600  # seconds after which no further round of a series is begun
 WATCHED = 1.05  # what ledger, tap and metrics may cost at most
@@ -82,7 +87,8 @@ async def _measure(path: Path, rounds: int, units: int, only: str | None = None)
             enter, port = running.enter_context, provider.port
             subjects = [
                 enter(mitmdump(BARE, path / "bare", port)),
-                enter(mitmvault(WITHOUT_WATCHING, path / "without", port, "--set", f"scripts={WITHOUT}")),
+                enter(mitmvault(WITHOUT, path / "without", port, "without.py")),
+                enter(mitmvault(COUNTING, path / "counting", port, "counting.py")),
                 enter(mitmvault(WHOLE, path / "whole", port)),
             ]
 
@@ -112,15 +118,14 @@ def _progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _summary(samples: dict[str, list[measure.Sample]], series: Series) -> dict[str, Any]:
-    watched = measure.compared(samples, WHOLE, WITHOUT_WATCHING)
+    ratios = {f"{one} ÷ {other}": measure.compared(samples, one, other) for one, other in COMPARED}
     return {
         "rounds": len(samples[WHOLE]),
         "units": series.units,
         "cpu_us": {name: median(s.cpu for s in found) for name, found in samples.items()},
         "per_second": {name: 1e6 / median(s.wall for s in found) for name, found in samples.items()},
-        "whole_to_bare": vars(measure.compared(samples, WHOLE, BARE)),
-        "whole_to_uncounted": vars(watched),
-        "good": watched.median <= WATCHED,
+        "ratios": {name: vars(ratio) for name, ratio in ratios.items()},
+        "good": ratios[f"{COUNTING} ÷ {WITHOUT}"].median <= WATCHED,
     }
 
 
@@ -141,10 +146,10 @@ def _show(result: dict[str, Any]) -> None:
         for name, cpu in found["cpu_us"].items():
             table.add_row(name, f"{cpu:.1f}", f"{found['per_second'][name]:.0f}", "", "")
         table.add_section()
-        table.add_row("mitmvault ÷ bare mitmdump", "", "", *_cells(found["whole_to_bare"]))
-        table.add_row("mitmvault ÷ mitmvault without", "", "", *_cells(found["whole_to_uncounted"]))
+        for name, ratio in found["ratios"].items():
+            table.add_row(name, "", "", *_cells(ratio))
         console.print(table)
-    console.print("without: no ledger, no metrics, no token counting, and nothing that measures the stream for them")
+    console.print(MEANING, style="dim")
     console.print(f"{about['cpu']}, {about['cores']} cores · Python {about['python']} · mitmproxy {about['mitmproxy']}")
 
 

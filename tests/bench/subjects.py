@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import time
@@ -15,9 +16,10 @@ from mitmvault.home import store
 from mitmvault.home.layout import Home
 from tests.bench.load import PATH, Target
 from tests.proxy import KEY, PASSWORD, TOKEN
-from tests.serving import Program, Serving, eventually, free_port
+from tests.serving import ADDONS, Program, Serving, eventually, free_port
 
-WITHOUT = Path(__file__).parent / "without.py"
+SCRIPTS = Path(__file__).parent
+ROOT = SCRIPTS.parent.parent
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,11 @@ def home_at(path: Path, provider_port: int) -> Home:
     return home
 
 
-def serving(home: Home, *arguments: str) -> Serving:
-    """`mitmvault serve` on this home."""
-    return Serving(home.path, *arguments, environ={"AI_JSON_CRYPTOKEN": PASSWORD})
+def serving(home: Home, script: str | None = None) -> Serving:
+    """`mitmvault serve` on this home, with a script of ours in place of addons/entry.py."""
+    environ = {"AI_JSON_CRYPTOKEN": PASSWORD, "PYTHONPATH": f"{ADDONS}{os.pathsep}{ROOT}"}
+    arguments = ("--set", f"scripts={SCRIPTS / script}") if script else ()
+    return Serving(home.path, *arguments, environ=environ)
 
 
 def target_of(served: Serving) -> Target:
@@ -54,9 +58,9 @@ def target_of(served: Serving) -> Target:
 
 
 @contextmanager
-def mitmvault(name: str, path: Path, provider_port: int, *arguments: str) -> Iterator[Subject]:
-    """mitmvault, as people start it."""
-    with serving(home_at(path, provider_port), *arguments) as served:
+def mitmvault(name: str, path: Path, provider_port: int, script: str | None = None) -> Iterator[Subject]:
+    """mitmvault, as people start it, or with a script of ours."""
+    with serving(home_at(path, provider_port), script) as served:
         served.ready()
         yield Subject(name, served.process.pid, target_of(served))
 
