@@ -45,8 +45,8 @@ class Series:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="A few short rounds: does it run, and is anything far off?")
-@click.option("--rounds", default=20, show_default=True, help="Rounds of each series.")
+@click.option("--quick", is_flag=True, help="Ten rounds: does it run, and is anything far off?")
+@click.option("--rounds", default=200, show_default=True, help="Rounds of each series.")
 @click.option("--only", type=click.Choice(["request", "chunk"]), help="One series instead of both.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
 @click.option("--kill", "requests", type=int, metavar="N", help="Instead: N requests, kill -9 in the middle.")
@@ -68,7 +68,7 @@ def main(quick: bool, rounds: int, only: str | None, as_json: bool, requests: in
             found = asyncio.run(_crash(Path(path), requests))
             click.echo(json.dumps(found.as_dict(), indent=2) if as_json else _told(found))
             sys.exit(not found.good)
-        result = asyncio.run(_measure(Path(path), 3 if quick else rounds, 60 if quick else 400, only))
+        result = asyncio.run(_measure(Path(path), 10 if quick else rounds, 50, only))
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
@@ -141,7 +141,7 @@ def _show(result: dict[str, Any]) -> None:
     console, about = Console(), result["machine"]
     for unit, found in result["series"].items():
         table = Table(title=f"CPU time of the proxy per {unit}: {found['rounds']} rounds of {found['units']}")
-        for column in ("", "µs of CPU", f"{unit}s/s", "median ratio", "middle half"):
+        for column in ("", "µs of CPU", f"{unit}s/s", "median ratio", "95 % confidence"):
             table.add_column(column, justify="left" if not column else "right")
         for name, cpu in found["cpu_us"].items():
             table.add_row(name, f"{cpu:.1f}", f"{found['per_second'][name]:.0f}", "", "")

@@ -1,23 +1,25 @@
 """Rounds of measurements, and what they say when they are set side by side.
 
-Rules: 1. Every round measures every proxy once, one after the other, in an order that moves on with each round: what the
-          rest of the machine does meanwhile meets all of them.
-       2. Compared are CPU seconds of the proxy process, of one round: a ratio for each. Reported are their median and the
-          middle half of them. Wall time is reported too, and is worth less on a machine that does other things.
-       3. What a proxy does after the last answer, such as writing the ledger, counts: it is waited for.
+Rules: 1. A round is short, and there are many. Each has every proxy do the same, one after the other, in an order that
+          moves on with each round: what the rest of the machine does meanwhile meets all of them.
+       2. Compared are CPU seconds of the proxy process, of one round: a ratio for each. Reported is their median, and where
+          it lies with 95 % confidence. Wall time is reported too, and is worth less on a machine that does other things.
+       3. What a proxy does after the last answer, such as writing the ledger, counts: its round lasts until its next turn.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median, quantiles
+from itertools import pairwise
+from statistics import median
 
 from tests.bench.subjects import Subject
 
-SETTLE = 0.6  # seconds; the ledger is written every quarter of one
+SETTLE = 0.6  # seconds after the last turn; the ledger is written every quarter of one
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as much the one needs as the other: the median of the rounds, and the middle half."""
+    """How many times as much the one needs as the other: the median of the rounds, and between what it lies."""
 
     median: float
     low: float
@@ -38,39 +40,44 @@ class Ratio:
 
     @classmethod
     def of(cls, these: Sequence[float], those: Sequence[float]) -> Ratio:
-        """The ratios of pairs."""
-        found = [this / that for this, that in zip(these, those, strict=True)]
-        low, _, high = quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
-        return cls(median(found), low, high)
+        """The ratios of pairs; `low` and `high` by order statistics, 95 %."""
+        found = sorted(this / that for this, that in zip(these, those, strict=True))
+        away = 0.98 * math.sqrt(len(found))  # of the middle, in places
+        first, last = math.floor(len(found) / 2 - away), math.ceil(len(found) / 2 + away)
+        return cls(median(found), found[max(0, first)], found[min(len(found), last) - 1])
 
 
 Work = Callable[[Subject, int], Awaitable[None]]  # so many units
-
-
-async def sample(subject: Subject, work: Work, units: int) -> Sample:
-    """Let a proxy do this work."""
-    cpu, wall = subject.cpu(), time.perf_counter()
-    await work(subject, units)
-    took = time.perf_counter() - wall
-    await asyncio.sleep(SETTLE)
-    return Sample((subject.cpu() - cpu) / units * 1e6, took / units * 1e6)
 
 
 async def rounds(
     subjects: Sequence[Subject], work: Work, units: int, count: int, until: float, tell: Callable[[int], None]
 ) -> dict[str, list[Sample]]:
     """`count` rounds, or as many as begin before `until` (of the monotonic clock), but one at least."""
-    found: dict[str, list[Sample]] = {subject.name: [] for subject in subjects}
+    turns: dict[str, list[float]] = {subject.name: [] for subject in subjects}  # CPU seconds at the beginning of each
+    walls: dict[str, list[float]] = {subject.name: [] for subject in subjects}
     for subject in subjects:
-        await work(subject, max(1, units // 10))  # imports, caches, the first connection
+        await work(subject, units)  # imports, caches, the first connection
+    await asyncio.sleep(SETTLE)
     for number in range(count):
         if number and time.monotonic() > until:
             break
         turn = number % len(subjects)
         for subject in (*subjects[turn:], *subjects[:turn]):
-            found[subject.name].append(await sample(subject, work, units))
+            turns[subject.name].append(subject.cpu())
+            begun = time.perf_counter()
+            await work(subject, units)
+            walls[subject.name].append(time.perf_counter() - begun)
         tell(number + 1)
-    return found
+    await asyncio.sleep(SETTLE)
+    for subject in subjects:
+        turns[subject.name].append(subject.cpu())
+    return {name: _samples(turns[name], walls[name], units) for name in turns}
+
+
+def _samples(turns: Sequence[float], walls: Sequence[float], units: int) -> list[Sample]:
+    cpus = [after - before for before, after in pairwise(turns)]
+    return [Sample(cpu / units * 1e6, wall / units * 1e6) for cpu, wall in zip(cpus, walls, strict=True)]
 
 
 def compared(samples: Mapping[str, Sequence[Sample]], one: str, other: str) -> Ratio:

@@ -16,9 +16,10 @@ pytestmark = pytest.mark.e2e
 
 
 def test_ratios_are_those_of_pairs() -> None:
-    found = measure.Ratio.of([2.0, 9.0, 4.0], [1.0, 3.0, 1.0])  # 2, 3, 4
-    assert (found.low, found.median, found.high) == (2.5, 3.0, 3.5)
+    assert measure.Ratio.of([2.0, 9.0, 4.0], [1.0, 3.0, 1.0]) == measure.Ratio(3.0, 2.0, 4.0)
     assert measure.Ratio.of([3.0], [2.0]) == measure.Ratio(1.5, 1.5, 1.5)
+    many = measure.Ratio.of(list(map(float, range(1, 102))), [1.0] * 101)
+    assert many == measure.Ratio(51.0, 41.0, 61.0)  # 0.98 * sqrt(101) is 9.85
 
 
 def test_every_proxy_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from mitmvault.cli import preflight
+from mitmvault.cli.garbage import Garbage
 from mitmvault.home.layout import Home
 from mitmvault.home.resources import entry_script
 
@@ -40,7 +41,7 @@ async def run(
         "termlog_verbosity": "alert",
     }
     opts.update_defer(mitmvault_home=str(home.path), mitmvault_announce=not attached, **values)
-    master.addons.add(ready)
+    master.addons.add(ready, Garbage())
     try:
         optmanager.load_paths(opts, str(home.ca / "config.yaml"))
         opts.set(*sets, defer=True)
