@@ -76,6 +76,12 @@ def test_a_short_token_is_accepted_with_a_warning(text):
     assert "AUTH_TOKEN" in warning and text not in warning
 
 
+def test_a_gateway_without_its_account_is_a_warning():
+    (warning,) = read({"AI_GATEWAY_NAME": "main"}).warnings
+    assert "CLOUDFLARE_ACCOUNT_ID" in warning and "main" not in warning
+    assert read({"AI_GATEWAY_NAME": "main", "CLOUDFLARE_ACCOUNT_ID": "a1"}).warnings == ()
+
+
 def test_keys_of_the_variables_that_were_asked_for():
     found = read({"OPENAI_API_KEY": '["sk-1","sk-2"]', "GROQ_API_KEY": "gsk-1"}, ["OPENAI_API_KEY", "XAI_API_KEY"])
     assert [key.secret for key in found.keys["OPENAI_API_KEY"]] == [Secret("sk-1"), Secret("sk-2")]

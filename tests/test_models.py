@@ -126,9 +126,10 @@ def test_the_time_limit_and_headers_are_configured() -> None:
         ("cheap", "groq/cheap", []),
     ],
 )
-def test_one(wanted: str, found: str, asked: list[str]) -> None:
+@pytest.mark.parametrize("base", ["/v1/models/", "/models/"])
+def test_one(base: str, wanted: str, found: str, asked: list[str]) -> None:
     fakes = Fakes()
-    assert get(f"/v1/models/{wanted}", fakes=fakes)["id"] == found
+    assert get(base + wanted, fakes=fakes)["id"] == found
     assert [target for target, _, _ in fakes.asked] == asked
 
 

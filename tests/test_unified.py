@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mitmvault.core.configuration.users import User
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
 from mitmvault.core.route.unified import by_model
@@ -20,6 +21,7 @@ LISTED = {
 }
 WORLD = world(PROVIDERS | LISTED)
 CHAT = "/v1/chat/completions"
+ALICE = User("alice", None, None)
 
 
 def verdict(target: str, model: Any, user: str = "alice", made: Any = WORLD, **fields: Any) -> Permit | Refusal:
@@ -81,6 +83,9 @@ def test_a_model_in_the_path_is_prefixed_there() -> None:
         (CHAT, "GPT-4o", "openai", "GPT-4o", "api.openai.com/v1/chat/completions"),
         (CHAT, "claude-x", "anthropic", "claude-x", "api.anthropic.com/v1/chat/completions"),
         ("/v1/messages", "claude-x", "anthropic", "claude-x", "api.anthropic.com/v1/messages"),
+        ("/v1/messages/count_tokens", "claude-x", "anthropic", "claude-x", "api.anthropic.com/v1/messages/count_tokens"),
+        ("/v1/images/generations", "openai/gpt-image-1", "openai", "gpt-image-1", "api.openai.com/v1/images/generations"),
+        ("/audio/speech", "gpt-4o-mini-tts", "openai", "gpt-4o-mini-tts", "api.openai.com/v1/audio/speech"),
         ("/v1/responses", "o3-mini", "openai", "o3-mini", "api.openai.com/v1/responses"),
         ("/v1/embeddings", "text-embedding-3", "openai", "text-embedding-3", "api.openai.com/v1/embeddings"),
     ],
@@ -135,13 +140,28 @@ def test_a_scope_is_held_against_what_follows_the_providers_name(made: Any) -> N
         (CHAT, "openai/gpt", "carol", "provider_not_allowed"),
         (CHAT, "openai/dear", "dave", "model_not_allowed"),
         ("/v1/messages", "unheard-of", "alice", "no_provider"),
+        ("/v1/messages/count_tokens", "unheard-of", "alice", "no_provider"),
         (CHAT, "gpt-4o", "erin", "unknown_token"),
     ],
 )
 def test_refused(target: str, asked: Any, user: str, reason: str) -> None:
     refusal = verdict(target, asked, user)
     assert isinstance(refusal, Refusal) and refusal.reason == reason
-    assert refusal.dialect == ("anthropic" if target.endswith("messages") else "openai")
+    assert refusal.dialect == ("anthropic" if "/messages" in target else "openai")
+
+
+def test_a_limited_user_gets_the_best_of_the_providers_that_are_open_to_him() -> None:
+    assert verdict(CHAT, "shared").provider == "mine"  # the lowest priority
+    assert verdict(CHAT, "shared", "carol").provider == "groq"
+    gone = world(PROVIDERS | LISTED | {"groq": LISTED["groq"] | {"keys": [{"key": "x", "type": "expired"}]}})
+    refusal = verdict(CHAT, "shared", "carol", gone)
+    assert isinstance(refusal, Refusal) and refusal.reason == "provider_not_allowed"
+
+
+def test_patterns_lead_a_limited_user_to_what_is_open_to_him() -> None:
+    made = world(PROVIDERS | {"cerebras": PROVIDERS["groq"]})
+    assert by_model(made, User("carol", frozenset({"cerebras"}), None), "llama3.1-8b")[0].name == "cerebras"
+    assert by_model(made, ALICE, "llama3.1-8b")[0].name == "groq"
 
 
 def test_a_limited_user_is_judged_by_the_providers_own_name_of_the_model() -> None:
@@ -221,14 +241,14 @@ def test_without_field_and_match_nobody_is_asked() -> None:
 )  # fmt: skip
 def test_patterns(model: str, name: str) -> None:
     made = world(PROVIDERS | {"workers-ai": {"keys": [{"key": "made-up-cf-0001"}]}, "cerebras": PROVIDERS["groq"]})
-    assert by_model(made, model)[0].name == name
+    assert by_model(made, ALICE, model)[0].name == name
 
 
 def test_a_family_that_several_serve_goes_to_the_first_of_the_catalogue_with_a_key() -> None:
     without = {name: fields for name, fields in PROVIDERS.items() if name != "groq"}
     made = world(without | {"sambanova": {"keys": [{"key": "made-up-0001"}]}, "cerebras": {"keys": [{"key": "x-2"}]}})
-    assert by_model(made, "llama3.1-8b")[0].name == "cerebras"
-    assert by_model(made, "Meta-Llama-3.3-70B-Instruct")[0].name == "sambanova"
+    assert by_model(made, ALICE, "llama3.1-8b")[0].name == "cerebras"
+    assert by_model(made, ALICE, "Meta-Llama-3.3-70B-Instruct")[0].name == "sambanova"
 
 
 # --- the operator's default model ---

@@ -88,23 +88,23 @@ def _admit(world: World, arrival: Arrival) -> Admission | Undecided | Several:
     if at is None and steps.is_asked(arrival):
         return Several(user)
     if at is None and is_unified(world, arrival):
-        return Undecided(user, "anthropic" if path.endswith("/messages") else "openai")
-    if at is None and (found := by_path(world, arrival)):
+        return Undecided(user, "anthropic" if "/messages" in path else "openai")
+    if at is None and (found := by_path(world, user, arrival)):
         return destined(world, arrival, user, found)
     return destined(world, arrival, user, route(world, arrival, at))
 
 
 def _unified(world: World, arrival: Arrival, user: User, reading: bodies.Reading | None, path: str) -> Permit:
     """The permit for a request whose body chooses the provider. Raises Refusal."""
-    left, known, named, rule = _chosen(world, reading)
+    left, known, named, rule = _chosen(world, user, reading)
     found = Route(known, rule, openai_door(known.spec, native(known.spec, path, lenient=True)))
     return permitted(arrival, destined(world, arrival, user, found), left, named, world.settings.body_limit)
 
 
-def _chosen(world: World, reading: bodies.Reading | None) -> tuple[bodies.Reading | None, Known, str, str]:
+def _chosen(world: World, user: User, reading: bodies.Reading | None) -> tuple[bodies.Reading | None, Known, str, str]:
     """The provider that a body chooses: what is left of the body, its model there, and the rule. Raises Refusal."""
     if reading and (taken := reading.without("provider")):
         left, name = taken
         return left, *by_provider(world, name, left.model), "field 'provider'"
     reading = with_default(world, reading)
-    return reading, *by_model(world, reading.model if reading else None), "model"
+    return reading, *by_model(world, user, reading.model if reading else None), "model"

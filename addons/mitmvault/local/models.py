@@ -53,7 +53,7 @@ async def one(asked: Asked) -> Answer:
     if not wanted:
         return await every(asked)
     try:
-        known, model = by_model(asked.world, wanted)
+        known, model = by_model(asked.world, asked.who, wanted)
     except Refusal as refusal:
         raise Refusal("not_found", refusal.text) from None
     check_provider(asked.who, known)

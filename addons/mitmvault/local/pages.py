@@ -23,6 +23,7 @@ PAGES = (
     Page(READ, "/v1/models", models.every),
     Page(READ, "/models", models.every),
     Page(READ, "/v1/models/{model}", models.one),
+    Page(READ, "/models/{model}", models.one),
     Page(READ, "/ping", status.ping),
     Page(READ, "/v1/providers", listing.providers),
     Page(READ, "/v1/model-options", listing.options),

@@ -81,12 +81,16 @@ def read(environ: Mapping[str, str], key_variables: Iterable[str] = ()) -> Envir
         gateway_token=Secret(gateway_token) if gateway_token else None,
         default_model=_one(environ, DEFAULT_MODEL, HEADER_SAFE),
         retry=int(_one(environ, RETRY, _ATTEMPTS) or 0),
-        warnings=tuple(
-            f"{name} holds a token of fewer than {MIN_TOKEN} characters, which is soon guessed: use a longer one"
-            for name, found in tokens
-            if any(len(token) < MIN_TOKEN for token in found)
-        ),
+        warnings=tuple(_warnings(environ, tokens)),
     )
+
+
+def _warnings(environ: Mapping[str, str], tokens: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
+    for name, found in tokens:
+        if any(len(token) < MIN_TOKEN for token in found):
+            yield f"{name} holds a token of fewer than {MIN_TOKEN} characters, which is soon guessed: use a longer one"
+    if environ.get(GATEWAY, "").strip() and not environ.get(ACCOUNT, "").strip():
+        yield f"{GATEWAY} has no effect without {ACCOUNT}: requests go to the providers directly"
 
 
 def values(name: str, text: str, wanted: re.Pattern[str]) -> tuple[str, ...]:

@@ -8,9 +8,14 @@ from mitmvault.core.configuration.world import Known
 from mitmvault.core.refusal import Refusal
 
 
+def is_open(user: User, known: Known) -> bool:
+    """May the user use this provider, under one of its names?"""
+    return any(user.may_use_provider(name) for name in {known.name, *known.names})
+
+
 def check_provider(user: User, known: Known) -> None:
     """Raises Refusal when the user may not use this provider under any of its names."""
-    if not any(user.may_use_provider(name) for name in {known.name, *known.names}):
+    if not is_open(user, known):
         raise Refusal("provider_not_allowed", f"Your token does not allow the provider {known.name}.")
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from mitmvault.core.configuration.world import World
 from mitmvault.core.decide import decide
 from mitmvault.core.message.arrival import Arrival
 from mitmvault.core.message.body import JSON_TYPE
@@ -33,7 +32,7 @@ def route_check(asked: Asked) -> Answer:
     if isinstance(verdict, Permit):
         return json_answer({"provider": verdict.provider, "available": True} | said | _route(verdict))
     return json_answer(
-        {"provider": _provider(asked.world, model), "available": False}
+        {"provider": _provider(asked, model), "available": False}
         | said
         | {"reason": verdict.reason, "message": verdict.text}
     )
@@ -56,8 +55,8 @@ def _route(permit: Permit) -> dict[str, Any]:
     }
 
 
-def _provider(world: World, model: str) -> str | None:
+def _provider(asked: Asked, model: str) -> str | None:
     try:
-        return by_model(world, model)[0].name
+        return by_model(asked.world, asked.who, model)[0].name
     except Refusal:
         return None

@@ -72,7 +72,7 @@ def permit(world: World, arrival: Arrival, user: User, body: bytes) -> Permit:
     """The permit for a list of steps: one for the gateway, or the first of several of ours. Raises Refusal."""
     limit = world.settings.body_limit
     plain = coding.decode(body, arrival.value("content-encoding").strip().lower(), max(limit, len(body)))
-    found = [_found(world, wanted) for wanted in read(plain)]
+    found = [_found(world, user, wanted) for wanted in read(plain)]
     doors = [door(world, step.known, arrival.detour.gateway) for step in found]
     addresses = {gate.address if gate else None for gate in doors}
     shared = len(addresses) == 1 and None not in addresses
@@ -127,14 +127,14 @@ def _headers(number: int, value: Any) -> Headers:
     return tuple((name.lower(), text) for name, text in kept if name.lower() not in universal.NOT_CARRIED)
 
 
-def _found(world: World, wanted: Wanted) -> Found:
+def _found(world: World, user: User, wanted: Wanted) -> Found:
     """Whose step it is. Raises Refusal."""
     if wanted.provider not in (None, COMPAT[1:]):
         return Found(wanted, _named(world, wanted.number, wanted.provider or ""), None)
     place = span.find(wanted.query)
     model = place.value if place else None
     if wanted.provider is None:
-        return Found(wanted, *by_model(world, model))
+        return Found(wanted, *by_model(world, user, model))
     if model is None or "/" not in model:
         raise Refusal("missing_model", f"Step {wanted.number}: the model of a compat step is provider/model.")
     if wanted.path not in (CHAT, "/v1" + CHAT):

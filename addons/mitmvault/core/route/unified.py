@@ -3,8 +3,8 @@
 Rules: 1. `provider/model` names the provider, by any of its names. It is sent the rest, unless the vault knows
           the id as it stands (`openrouter/auto`).
        2. Else a model that the vault names belongs to the provider that lists it; the lowest priority wins.
-       3. Else the catalogue's patterns, among providers with a usable key. A model that only a provider without one
-          serves leads there, and is refused for what is missing.
+       3. Else the catalogue's patterns. By 2 and 3, only providers with a usable key come into question, and that are
+          open to the user. Where there is none, another one is found, and refused for what is missing.
        4. Who names the model `default`, or none, gets the operator's `default_model`. Without that setting there is
           no default: what matches nothing is refused.
        5. A text in the body's field `provider` beats all of them. It is ours, and not sent on; an object there
@@ -13,7 +13,7 @@ Rules: 1. `provider/model` names the provider, by any of its names. It is sent t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -21,6 +21,8 @@ from mitmvault.core.configuration import path_model
 from mitmvault.core.configuration.catalogue import Spec
 from mitmvault.core.configuration.path_model import PathModel
 from mitmvault.core.configuration.paths import first_segment, native
+from mitmvault.core.configuration.scope import is_open
+from mitmvault.core.configuration.users import User
 from mitmvault.core.configuration.world import Known, World
 from mitmvault.core.message.arrival import Arrival
 from mitmvault.core.message.body import Reading
@@ -28,12 +30,13 @@ from mitmvault.core.refusal import Refusal
 from mitmvault.core.route.gateway import is_usable
 from mitmvault.core.route.routing import Route
 
-PATHS = frozenset(
-    f"{base}{tail}"
-    for base in ("", "/v1")
-    for tail in ("/chat/completions", "/completions", "/embeddings", "/responses", "/messages")
-)
+_TAILS = (  # whose JSON body names the model
+    "/chat/completions", "/completions", "/embeddings", "/responses", "/messages", "/messages/count_tokens",
+    "/images/generations", "/audio/speech", "/moderations",
+)  # fmt: skip
+PATHS = frozenset(f"{base}{tail}" for base in ("", "/v1") for tail in _TAILS)
 DEFAULT = "default"
+Fits = Callable[[Known], bool]  # may this provider be chosen for the user?
 _LAST = 1 << 31  # the priority of a model whose priority nobody wrote down
 
 
@@ -44,13 +47,13 @@ def is_unified(world: World, arrival: Arrival) -> bool:
     return arrival.method == "POST" and path in PATHS and not named
 
 
-def by_path(world: World, arrival: Arrival) -> Route | None:
+def by_path(world: World, user: User, arrival: Arrival) -> Route | None:
     """The route of a path that names no provider, but a model: /v1beta/models/gemini-2:generateContent."""
     path = arrival.target.partition("?")[0]
     if (named := in_path(world, arrival)) is None:
         return None
     spec, found = named
-    known, model = by_model(world, found.value)
+    known, model = by_model(world, user, found.value)
     if known.spec in world.catalogue.specs and not path_model.find(known.spec.model_in_path, path):
         known, model = world.providers[spec.id], found.value  # whose models are called so has no such paths
     renamed = path if model == found.value else found.renamed(model)
@@ -77,15 +80,15 @@ def with_default(world: World, reading: Reading | None) -> Reading | None:
     return reading
 
 
-def by_model(world: World, asked: str | None) -> tuple[Known, str]:
-    """The provider for a model, and the model as that provider calls it. Raises Refusal."""
+def by_model(world: World, user: User, asked: str | None) -> tuple[Known, str]:
+    """The provider for a model that this user asks for, and the model as that provider calls it. Raises Refusal."""
     if asked == DEFAULT:
         asked = world.settings.default_model or asked
     if not asked:
         raise Refusal("missing_model", "The request body must name the model in the field 'model': provider/model.")
-    for usable in (True, False):
+    for fits in _fits(world, user):
         for rule in (_by_name, _by_vault, _by_pattern):
-            for known, model in rule(world, asked, usable):
+            for known, model in rule(world, asked, fits):
                 return known, model
     more = ", or set default_model (DEFAULT_MODEL)" if asked == DEFAULT else ""
     raise Refusal("no_provider", f"No provider is known for the model {asked!r}; name it as provider/model{more}.")
@@ -98,31 +101,43 @@ def by_provider(world: World, name: str, asked: str | None) -> tuple[Known, str]
         raise Refusal("no_provider", f"The field 'provider' names {name!r}, which the vault does not have.")
     if not asked:
         raise Refusal("missing_model", "The request body must name the model in the field 'model'.")
-    return known, next((model for found, model in _by_name(world, asked, True) if found is known), asked)
+    return known, next((model for found, model in _by_name(world, asked, _any) if found is known), asked)
 
 
-def _by_name(world: World, asked: str, usable: bool) -> Iterator[tuple[Known, str]]:
+def _fits(world: World, user: User) -> tuple[Fits, ...]:
+    """Who is chosen, from the best to who is better than nobody: the refusal then says what is missing."""
+
+    def usable(known: Known) -> bool:
+        return is_usable(world, known)
+
+    return (lambda known: usable(known) and is_open(user, known)), usable, _any
+
+
+def _any(known: Known) -> bool:
+    return True
+
+
+def _by_name(world: World, asked: str, fits: Fits) -> Iterator[tuple[Known, str]]:
     name, slash, rest = asked.partition("/")
     known = world.providers.get(name)
-    if slash and rest and known and (known.entry or not usable):
+    if slash and rest and known and (known.entry or fits is _any):  # whom the client names is asked, if he may or not
         stands = known.entry is not None and asked in {model.id for model in known.entry.models}
         yield known, asked if stands else rest
 
 
-def _by_vault(world: World, asked: str, usable: bool) -> Iterator[tuple[Known, str]]:
+def _by_vault(world: World, asked: str, fits: Fits) -> Iterator[tuple[Known, str]]:
     listed = [
         (_LAST if model.priority is None else model.priority, name)
         for name, entry in world.vault.providers.items()
         for model in entry.models
-        if model.id == asked and (is_usable(world, world.providers[name]) or not usable)
+        if model.id == asked and fits(world.providers[name])
     ]
     for _, name in sorted(listed, key=lambda pair: pair[0]):
         yield world.providers[name], asked
 
 
-def _by_pattern(world: World, asked: str, usable: bool) -> Iterator[tuple[Known, str]]:
+def _by_pattern(world: World, asked: str, fits: Fits) -> Iterator[tuple[Known, str]]:
     for spec in world.catalogue.specs:
         known = world.providers[spec.id]
-        fits = any(fnmatchcase(asked.lower(), pattern) for pattern in spec.models)
-        if fits and (is_usable(world, known) or not usable):
+        if any(fnmatchcase(asked.lower(), pattern) for pattern in spec.models) and fits(known):
             yield known, asked
