@@ -151,6 +151,13 @@ def test_what_is_under_way_at_the_end_is_told_as_cut_off(bookkeeper, keeper):
     assert told.aborted and told.provider == "openai"
 
 
+def test_what_comes_after_the_end_is_written_at_once(bookkeeper, keeper):
+    bookkeeper.done()
+    bookkeeper.requestheaders(flow := permitted())
+    bookkeeper.response(flow)
+    assert len(rows(keeper.home.ledger)) == 1 and bookkeeper.writer is None
+
+
 def test_flows_that_nobody_ends_are_not_kept(bookkeeper):
     bookkeeper.requestheaders(permitted())
     gc.collect()

@@ -6,6 +6,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from mitmproxy import ctx
 from mitmproxy.test import tflow
 
 from mitmvault.addons.journal import Journal
@@ -16,7 +17,8 @@ from tests.test_tally import DONE
 
 
 @pytest.fixture
-def log():
+def log(monkeypatch):
+    monkeypatch.delattr(ctx, "master", raising=False)  # other tests leave theirs
     return RequestLog(SimpleNamespace(listeners=[]))
 
 

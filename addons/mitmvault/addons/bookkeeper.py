@@ -57,8 +57,10 @@ class Bookkeeper:
         self._open: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
         self._writer: LedgerWriter | None = None
         self._strangers = Throttle(*STRANGERS)
+        self._ended = False  # what comes now is written at once: nobody will close the writer
 
     def running(self) -> None:
+        self._ended = False
         self._writing()
 
     @_harmless
@@ -107,6 +109,10 @@ class Bookkeeper:
         """What is under way ends with us. Everything is written when this returns."""
         for flow in self.under_way():
             self._cut_off(flow)
+        self._close()
+        self._ended = True
+
+    def _close(self) -> None:
         if self._writer:
             self._writer.close()
             self._writer = None
@@ -122,12 +128,16 @@ class Bookkeeper:
         if found.told:
             return
         found.told = True
+        if not _counts(flow, found):
+            return
         writer = self._writing()
-        if not _counts(flow, found) or not (writer or self.listeners):
+        if not (writer or self.listeners):
             return
         told = row(flow, self.way(flow), time.time())
         if writer and (told.user or self._may_come()):
             writer.put(told)
+        if self._ended:
+            self._close()
         for listener in self.listeners:
             try:
                 listener(flow, told)

@@ -66,11 +66,22 @@ class SqliteReports:
             if longest is not None:
                 end = time.monotonic() + longest
                 self._connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
-            version = version_of(self._connection)
         except sqlite3.Error as error:
             raise LedgerError(f"cannot read {path}: {error}") from None
+        try:
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self) -> None:
+        """Is it a ledger that this version can read? Raises LedgerError."""
+        try:
+            version = version_of(self._connection)
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot read {self.path}: {error}") from None
         if version != len(MIGRATIONS):
-            self._connection.close()
+            path = self.path
             older = f"{path} was written by an older mitmvault: start the proxy once, which brings it up to date"
             raise LedgerError(newer(path) if version > len(MIGRATIONS) else older)
 
