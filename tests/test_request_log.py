@@ -6,7 +6,6 @@ import logging
 from types import SimpleNamespace
 
 import pytest
-from mitmproxy import ctx
 from mitmproxy.test import tflow
 
 from mitmvault.addons.journal import Journal
@@ -17,8 +16,7 @@ from tests.test_tally import DONE
 
 
 @pytest.fixture
-def log(monkeypatch):
-    monkeypatch.delattr(ctx, "master", raising=False)  # other tests leave theirs
+def log():
     return RequestLog(SimpleNamespace(listeners=[]))
 
 

@@ -197,3 +197,9 @@ def test_readers_do_not_keep_the_writer_waiting(ledger, path):
     reader.execute("COMMIT")
     assert reader.execute(f"SELECT count(*) FROM {TABLE}").fetchone() == (2,)
     reader.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 63, 64, 65, 200])
+def test_every_row_of_a_batch_is_written_once(ledger, path, count):
+    ledger.write([Record(float(number)) for number in range(count)])
+    assert [row[0] for row in rows(path)] == [float(number) for number in range(count)]

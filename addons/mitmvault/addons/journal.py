@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from mitmproxy import ctx, http
-from mitmproxy.hooks import UpdateHook
+from mitmproxy import http
 from mitmproxy.log import ALERT
 
 from mitmvault.addons.attempts import ATTEMPTS
@@ -34,7 +33,7 @@ class Journal:
         self._write(flow, flow.error.msg if flow.error else "error")
 
     def _finish(self, flow: http.HTTPFlow) -> None:
-        """The end of the line, and the mark; views that have drawn the flow already are told."""
+        """The end of the line, and the mark. mitmproxy draws a flow anew after every event."""
         told = flow.metadata
         found = counted(told.get(USAGE))
         flow.comment += story.counts(found["tokens_in"], found["tokens_out"], found["tokens_source"], found["cost"])
@@ -47,8 +46,6 @@ class Journal:
             attempts=len(told.get(ATTEMPTS, ())),
         )
         flow.marked = story.MARKS[came]
-        if hasattr(ctx, "master"):  # there is none in tests of this addon alone
-            ctx.master.addons.trigger(UpdateHook([flow]))
 
     def _write(self, flow: http.HTTPFlow, outcome: str) -> None:
         permit = permits.of(flow.request)

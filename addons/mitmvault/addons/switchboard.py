@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from mitmproxy.addonmanager import Loader
 
-from mitmvault.wire import dial, interim, key, limits, logs, meter, server, stream, switch
+from mitmvault.wire import dial, dispatch, interim, key, limits, logs, meter, server, stream, switch
 
 
 def install() -> None:
     """Put the wire ring in place, switched off. `mitmvault serve` does it before mitmproxy begins to listen."""
     switch.off()
-    for part in (stream, meter, server, key, interim, dial, limits, logs):
+    for part in (stream, meter, server, key, interim, dial, limits, logs, dispatch):
         part.install()
 
 

@@ -42,7 +42,11 @@ MIGRATIONS: tuple[str, ...] = (
 )
 # Mistakes of ours, which would be made again; other errors are the file's or the disk's.
 _OURS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
-_INSERT = f"INSERT INTO {TABLE} ({', '.join(Record._fields)}) VALUES ({', '.join('?' * len(Record._fields))})"  # noqa: S608
+_INSERT = f"INSERT INTO {TABLE} ({', '.join(Record._fields)}) VALUES "  # noqa: S608
+_ROW = f"({', '.join('?' * len(Record._fields))})"
+# Rows that one statement inserts. Each lets other threads go first and waits for its turn again: one for every
+# row would take a second for what takes milliseconds, and disturb the thread that serves requests.
+_TOGETHER = (64, 8, 1)
 _DELETE = f"DELETE FROM {TABLE} WHERE id IN (SELECT id FROM {TABLE} WHERE started < ? LIMIT {_SLICE})"  # noqa: S608
 
 
@@ -58,7 +62,8 @@ class SqliteLedger:
     def write(self, rows: Sequence[Record]) -> None:
         """Keep these rows, all or none. Raises LedgerError."""
         with self._transaction() as connection:
-            connection.executemany(_INSERT, rows)
+            for some in _slices(rows):
+                connection.execute(_INSERT + ", ".join([_ROW] * len(some)), [value for row in some for value in row])
 
     def forget(self, before: float) -> None:
         """Delete what is older, slice by slice. Raises LedgerError."""
@@ -137,6 +142,15 @@ def _begun(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _slices(rows: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """All rows, in slices of _TOGETHER: SQLite keeps the few statements that there are."""
+    at = 0
+    for size in _TOGETHER:
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
