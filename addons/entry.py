@@ -43,7 +43,7 @@ addons = [
     _tunnels,  # CONNECT and TLS: decrypt providers, tunnel or refuse the rest
     _gate,  # authenticate, route, redact, permit
     Answers(),  # stream the answer
-    Counter(),  # its tokens, from a copy
+    Counter(_bookkeeper.under_way),  # its tokens, from a copy
     Bodies(_keeper),  # and a copy for people, where that is wanted
     WebSockets(),  # messages within the user's scope
     Journal(),  # one line about it

@@ -31,7 +31,7 @@ def begun(path="/openai/v1/chat/completions", status=200, headers=ANSWER.headers
     permits.attach(flow.request, permit)
     flow.request.method, flow.request.content = method, body or chat()
     flow.response = http.Response.make(status, b"", headers)
-    addon = Counter()
+    addon = Counter(lambda: [flow])
     addon.requestheaders(flow)
     Answers().responseheaders(flow)
     addon.responseheaders(flow)

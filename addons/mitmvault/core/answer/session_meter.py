@@ -11,13 +11,12 @@ Sources: OpenAI's `response.done` (Realtime) and `response.completed` (Responses
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 
 from mitmvault.core.answer.usage import STATED, Shape, Tally, Usage
 from mitmvault.core.formats.json_scan import find
 
 _TURN_ENDS = re.compile(rb'"turnComplete"\s*:\s*true')
-_NUMBERS = tuple(field.name for field in fields(Usage) if field.name != "source")
+_NUMBERS = tuple(name for name in Usage._fields if name != "source")
 
 
 class SessionMeter:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from mitmvault.core.answer import estimate
-from mitmvault.core.answer.usage import Count, Shape, Tally
+from mitmvault.core.answer.usage import SHAPES, Count, Shape, Tally
 from mitmvault.core.formats import aws_events, coding, sse
 from mitmvault.core.formats.json_scan import Scanner, find
 
@@ -32,6 +33,12 @@ _SAID = re.compile(
 )
 
 
+# Headers of an answer that mean something here.
+HEADERS = frozenset(
+    {"content-type", "content-encoding"}.union(*(shape.headers.values() for shape in SHAPES.values() if shape.headers))
+)
+
+
 class TokenMeter:
     """For one answer: feed it the bytes of the body, encoded as they are; then ask for the count."""
 
@@ -39,8 +46,7 @@ class TokenMeter:
         """`headers`: those of the answer, by names in lower case."""
         self._tally = Tally(shape)
         self._tally.head(headers)
-        media = headers.get("content-type", "").partition(";")[0].strip().lower()
-        reader = next((made for part, made in _READERS if part in media), None)
+        reader = _reader(headers.get("content-type", ""))
         self._reader = reader(shape, self._tally) if reader else None
         self._decode = coding.decoder(headers.get("content-encoding", ""))
         self._waiting: list[bytes] = []
@@ -86,8 +92,10 @@ class TokenMeter:
                     text, length = self._reader.said()
         except Exception:
             text, length = b"", 0
-        said = estimate.tokens(text, length)
-        return Count(self._tally.usage, self._tally.model, self._tally.cost, estimate.unescaped(text), said)
+        tally = self._tally
+        if not text:
+            return Count(tally.usage, tally.model, tally.cost)
+        return Count(tally.usage, tally.model, tally.cost, estimate.unescaped(text), estimate.tokens(text, length))
 
 
 class _Json:
@@ -98,7 +106,7 @@ class _Json:
         self._tally = tally
         self._short = bytearray()
         self._scanner: Scanner | None = None
-        self._newest: dict[tuple[str, ...], bytes] = {}
+        self._newest: dict[tuple[str, ...], bytes] = {}  # that the scanner has found
 
     def feed(self, data: bytes) -> None:
         if self._scanner is None:
@@ -109,9 +117,7 @@ class _Json:
         self._newest.update(self._scanner.feed(data))
 
     def end(self) -> None:
-        if self._short:
-            self._newest.update(find(bytes(self._short), self._wanted))
-        for path, raw in self._newest.items():
+        for path, raw in self._newest.items() if self._scanner else find(bytes(self._short), self._wanted):
             self._tally.add(path, raw)
 
     def said(self) -> tuple[bytes, int]:
@@ -240,3 +246,10 @@ _READERS: tuple[tuple[str, type[_Json] | type[_Sse] | type[_Lines] | type[_Frame
     ("ndjson", _Lines),
     ("json", _Json),
 )
+
+
+@lru_cache(maxsize=256)
+def _reader(kind: str) -> type[_Json] | type[_Sse] | type[_Lines] | type[_Frames] | None:
+    """For a content type."""
+    media = kind.partition(";")[0].strip().lower()
+    return next((made for part, made in _READERS if part in media), None)

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,8 +25,7 @@ Path = tuple[str, ...]
 STATED, ESTIMATED, UNKNOWN = "stated", "estimated", "unknown"
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one answer. `source`: stated by the provider, estimated in part or whole, or unknown (then all 0)."""
 
     input: int = 0
@@ -41,8 +40,7 @@ class Usage:
         return self.input + self.output
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(NamedTuple):
     """What is known about an answer. Where its end states nothing: the text that came, or its beginning, and how many
     tokens all of it has, roughly."""
 
@@ -73,6 +71,15 @@ class Shape:
         if () in self.places:
             found += [path[:1] for paths in self.members.values() for path in paths]
         return frozenset(found) | _MODELS
+
+    @cached_property
+    def meanings(self) -> Mapping[str, tuple[tuple[str, int, Path], ...]]:
+        """By the first name of a path in the object: what the number there means, the path's rank, and its rest."""
+        found: dict[str, list[tuple[str, int, Path]]] = {}
+        for meaning, paths in self.members.items():
+            for rank, path in enumerate(paths):
+                found.setdefault(path[0], []).append((meaning, rank, path[1:]))
+        return {name: tuple(rows) for name, rows in found.items()}
 
     @cached_property
     def needle(self) -> re.Pattern[bytes]:
@@ -190,13 +197,22 @@ class Tally:
         if path in _MODELS:
             self.model = value if isinstance(value, str) and value else self.model
             return
-        place = path if path in self._shape.places else ()
+        shape = self._shape
+        place = path if path in shape.places else ()
         if not place:
             value = {path[0]: value}
-        for meaning, paths in self._shape.members.items():
-            number = next((n for found in paths if (n := _number(value, found)) is not None), None)
-            if number is not None:
-                self._take(meaning, number, final=place not in self._shape.begun)
+        elif not isinstance(value, dict):
+            return
+        meanings = shape.meanings
+        best: dict[str, int] = {}
+        numbers: dict[str, float] = {}
+        for name in value:
+            for meaning, rank, rest in meanings.get(name, ()):
+                number = _number(value[name], rest)
+                if number is not None and rank <= best.get(meaning, rank):
+                    best[meaning], numbers[meaning] = rank, number
+        for meaning, number in numbers.items():
+            self._take(meaning, number, final=place not in shape.begun)
 
     def _take(self, meaning: str, number: float, final: bool) -> None:
         self._numbers[meaning] = number
@@ -210,12 +226,13 @@ class Tally:
     @property
     def usage(self) -> Usage:
         """Everything stated, in the one form (rule 1)."""
-        numbers = {meaning: round(number) for meaning, number in self._numbers.items()}
-        if not numbers.keys() & {"input", "output"}:
+        stated = self._numbers
+        if "input" not in stated and "output" not in stated:
             return Usage()
-        read, write, reasoning = (numbers.get(name, 0) for name in ("cached_read", "cached_write", "reasoning"))
-        given = numbers.get("input", 0) + numbers.get("tools", 0)
-        answered = numbers.get("output", 0)
+        read, write = round(stated.get("cached_read", 0)), round(stated.get("cached_write", 0))
+        given, answered = round(stated.get("input", 0)), round(stated.get("output", 0))
+        given += round(stated.get("tools", 0))
+        reasoning = round(stated.get("reasoning", 0))
         if self._shape.cache_beside_input:
             given += read + write
         if self._shape.reasoning_beside_output:

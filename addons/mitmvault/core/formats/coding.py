@@ -51,10 +51,14 @@ def decoder(coding: str) -> Callable[[bytes], Iterable[bytes]] | None:
     It raises the coding's own error (`ERRORS`). Nobody bounds what the pieces grow to together; those of br and zstd
     can each be large.
     """
-    coding = coding.strip().lower()
+    coding = coding and coding.strip().lower()
     if coding in ("", "identity"):
-        return lambda data: (data,)
+        return _as_it_is
     return _CHUNK_DECODERS[coding]() if coding in _CHUNK_DECODERS else None
+
+
+def _as_it_is(data: bytes) -> tuple[bytes]:
+    return (data,)
 
 
 def _zlib_chunks(window: int) -> Callable[[], Callable[[bytes], Iterator[bytes]]]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 
 Path = tuple[str, ...]
-Members = dict[str, msgspec.Raw]
 
 LIMIT = 64 * 1024  # bytes of one value
 _NAME_LIMIT = 256
@@ -28,29 +29,43 @@ _WHOLE_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _UP_TO_A_HALF_STRING = re.compile(rb'[^"]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"]*+)*+', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 _BACKSLASH = 0x5C
-_decoder = msgspec.json.Decoder(Members)
 _SHORT = 512  # bytes that are not worth it
 _NESTED = 16
 
 
 def find(text: bytes, wanted: Iterable[Path]) -> list[tuple[Path, bytes]]:
     """The raw values of the wanted paths in a text that is there as a whole. Does not raise."""
-    wanted = tuple(wanted)
-    opened: dict[Path, Members] = {}
+    decoder, places = _compiled(frozenset(wanted))
     try:
-        opened[()] = _decoder.decode(text)
-        return [(path, bytes(value)) for path in wanted if (value := _value_at(opened, path)) is not None]
+        document = decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # no single object; or no JSON
         return Scanner(wanted).feed(text)
+    found = []
+    for path, names in places:
+        value = document
+        for name in names:
+            value = getattr(value, name, None)
+        if value is not None:
+            found.append((path, bytes(value)))
+    return found
 
 
-def _value_at(opened: dict[Path, Members], path: Path) -> msgspec.Raw | None:
-    """A value by its path; objects on the way are opened once. Raises msgspec.DecodeError."""
-    above = path[:-1]
-    if above not in opened:
-        value = _value_at(opened, above)
-        opened[above] = _decoder.decode(value) if value is not None and bytes(value).startswith(b"{") else {}
-    return opened[above].get(path[-1])
+@lru_cache(maxsize=64)
+def _compiled(wanted: frozenset[Path]) -> tuple[msgspec.json.Decoder[Any], list[tuple[Path, list[str]]]]:
+    """What reads the wanted values alone: a structure of raw texts; and for each path, its members there by name.
+
+    No wanted path leads through another.
+    """
+    below = {path[:depth] for path in wanted for depth in range(len(path))}
+    names = {path: f"f{number}" for number, path in enumerate(sorted(wanted | below - {()}))}
+
+    def structure(above: Path) -> Any:
+        members = [path for path in names if path[:-1] == above]
+        fields = [(names[path], structure(path) | None if path in below else msgspec.Raw, None) for path in members]
+        return msgspec.defstruct("Wanted", fields, rename={names[path]: path[-1] for path in members})
+
+    places = [(path, [names[path[:depth]] for depth in range(1, len(path) + 1)]) for path in sorted(wanted)]
+    return msgspec.json.Decoder(structure(())), places
 
 
 class Scanner:
