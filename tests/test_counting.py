@@ -172,7 +172,7 @@ def test_a_cost_that_the_provider_states_is_believed(monkeypatch):
     answer = NAMED["openrouter-chat-stream-cached"]
     meter = counting.TokenMeter(counting.SHAPES["openrouter"], answer.headers)
     meter.feed(answer.body)
-    found = counting.counted(counting.Begun(meter, counting.Counting("openrouter", "openrouter", ("x",)), None))
+    found = counting.counted(counting.Begun(meter, counting.Counting("openrouter", "openrouter", ("x",)), None, None))
     assert found["cost"] == 0.00014 and counted(meter.count().usage) == answer.expect
 
 

@@ -5,10 +5,13 @@ Rules: 1. A row is made once: at the end of the answer, at an error, when a WebS
        3. Strangers cannot fill the disk: of requests that were refused before anybody was known, STRANGERS are kept.
        4. No failure here reaches a request. The disk is touched by the writer's thread alone.
        5. Who else wants to know of a request's end is told its row, whether or not a ledger is kept.
+       6. Rows are made SOON, some together: by itself, each would take several times as long, at the worst moment, when
+          the last byte is on its way. Whoever answers questions about them calls `settle` before.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import time
 from collections.abc import Callable
@@ -30,6 +33,7 @@ from mitmvault.home.sqlite_ledger import SqliteLedger
 from mitmvault.wire import meter, permits
 
 STRANGERS = (600, 60.0)  # as many in as many seconds (rule 3)
+SOON, TOGETHER = 0.05, 8  # seconds, and rows (rule 6); with more, what they are made of is no longer in the caches
 USAGE = "mitmvault_usage"  # in the flow's metadata: what was counted
 Listener = Callable[[http.HTTPFlow, Record], None]
 
@@ -57,10 +61,12 @@ class Bookkeeper:
         self._open: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
         self._writer: LedgerWriter | None = None
         self._strangers = Throttle(*STRANGERS)
-        self._ended = False  # what comes now is written at once: nobody will close the writer
+        self._ended: list[tuple[http.HTTPFlow, float]] = []  # whose rows are to be made; with the time of their end
+        self._due: asyncio.TimerHandle | None = None
+        self._stopped = False  # what comes now is written at once: nobody will close the writer
 
     def running(self) -> None:
-        self._ended = False
+        self._stopped = False
         self._writing()
 
     @_harmless
@@ -109,8 +115,21 @@ class Bookkeeper:
         """What is under way ends with us. Everything is written when this returns."""
         for flow in self.under_way():
             self._cut_off(flow)
+        self.settle()
         self._close()
-        self._ended = True
+        self._stopped = True
+
+    def settle(self) -> None:
+        """Make the rows of all that have ended. (rule 6)"""
+        if self._due:
+            self._due.cancel()
+            self._due = None
+        ended, self._ended = self._ended, []
+        for flow, now in ended:
+            try:
+                self._make(flow, now)
+            except Exception as error:
+                report("Bookkeeper.settle", error)
 
     def _close(self) -> None:
         if self._writer:
@@ -130,13 +149,23 @@ class Bookkeeper:
         found.told = True
         if not _counts(flow, found):
             return
+        self._ended.append((flow, time.time()))
+        if self._stopped or len(self._ended) >= TOGETHER:
+            self.settle()
+        elif self._due is None:
+            try:
+                self._due = asyncio.get_running_loop().call_later(SOON, self.settle)
+            except RuntimeError:  # nothing goes on beside us
+                self.settle()
+
+    def _make(self, flow: http.HTTPFlow, now: float) -> None:
         writer = self._writing()
         if not (writer or self.listeners):
             return
-        told = row(flow, self.way(flow), time.time())
+        told = row(flow, self.way(flow), now)
         if writer and (told.user or self._may_come()):
             writer.put(told)
-        if self._ended:
+        if self._stopped:
             self._close()
         for listener in self.listeners:
             try:

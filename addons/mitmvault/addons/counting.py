@@ -12,7 +12,6 @@ It stands before everybody who wants to know: the count is in the flow's metadat
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ from mitmvault.core.answer.token_meter import HEADERS, TokenMeter
 from mitmvault.core.answer.usage import SHAPES, Count
 from mitmvault.core.message.stream_options import Leaving
 from mitmvault.core.route.permitting import BODILESS
-from mitmvault.core.verdict import Counting
+from mitmvault.core.verdict import Counting, Step
 from mitmvault.local import prices
 from mitmvault.wire import permits
 
@@ -40,7 +39,16 @@ class Begun(NamedTuple):
 
     meter: TokenMeter
     counting: Counting
-    asked: Callable[[], bytes | None]  # what the provider was asked, without a coding; None: nobody has it
+    request: http.Request
+    step: Step | None  # of several, the one that answered
+
+    @property
+    def asked(self) -> bytes | None:
+        """What the provider was asked, without a coding; None: nobody has it."""
+        if self.step:
+            return self.step.query
+        encoded = self.request.headers.get("content-encoding", "identity").strip().lower() != "identity"
+        return None if encoded else self.request.raw_content
 
 
 class Counter:
@@ -96,8 +104,7 @@ class Counter:
         step = permit.answered(headers.get("cf-aig-step", ""))
         counting = step.counting if step else permit.counting
         meter = TokenMeter(SHAPES[counting.shape], headers)
-        asked = (lambda: step.query) if step else functools.partial(_body, flow.request)
-        flow.request.__dict__[_ATTRIBUTE] = Begun(meter, counting, asked)
+        flow.request.__dict__[_ATTRIBUTE] = Begun(meter, counting, flow.request, step)
         if meter.reads:
             response.stream = _beside(response.stream, meter)
         if counting.added and _is_plain_stream(response.headers):
@@ -124,7 +131,7 @@ def heard(flow: http.HTTPFlow) -> int | None:
 def counted(begun: Begun) -> dict[str, Any] | None:
     """What the bookkeeper writes down; None for an answer of which nothing is known."""
     count = begun.meter.count()
-    found = account(count, begun.asked() if count.said else None)
+    found = account(count, begun.asked if count.said else None)
     if found is None:
         return None
     counting = begun.counting
@@ -147,11 +154,6 @@ def _plain(headers: http.Headers, names: frozenset[bytes]) -> dict[str, str]:
             name, text = lower.decode(), value.decode("utf-8", "replace")
             found[name] = f"{found[name]}, {text}" if name in found else text
     return found
-
-
-def _body(request: http.Request) -> bytes | None:
-    encoded = request.headers.get("content-encoding", "identity").strip().lower() != "identity"
-    return None if encoded else request.raw_content
 
 
 def _is_plain_stream(headers: http.Headers) -> bool:

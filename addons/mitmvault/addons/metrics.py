@@ -21,11 +21,17 @@ class Metrics:
         self.keeper, self.bookkeeper = keeper, bookkeeper
         self.tally = Tally()
         bookkeeper.listeners.append(self.ended)
-        pages.metrics = metrics.Metrics(self.tally, self.standing, lambda: keeper.current).page
+        self._page = metrics.Metrics(self.tally, self.standing, lambda: keeper.current).page
+        pages.metrics = self.page
 
     def ended(self, flow: http.HTTPFlow, row: Record) -> None:
         """A request has come to its end."""
         self.tally.count(row)
+
+    def page(self, accept: str) -> tuple[str, bytes]:
+        """The content type and the text of /metrics, for this header Accept."""
+        self.bookkeeper.settle()
+        return self._page(accept)
 
     def standing(self) -> Standing:
         """How everything stands now."""

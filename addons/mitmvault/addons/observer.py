@@ -62,6 +62,7 @@ class Observer:
 
     def status(self) -> dict[str, Any]:
         """What goes on now. Times are seconds since 1970, ages and waits seconds; None is unknown."""
+        self.bookkeeper.settle()
         now, world = time.time(), self.keeper.current
         return {
             "version": __version__,
@@ -77,6 +78,7 @@ class Observer:
         """The decision about a request, and what came of it. Raises ControlError."""
         if len(flow) < SHORTEST:
             raise ControlError(f"of a flow's id, at least the first {SHORTEST} characters are needed")
+        self.bookkeeper.settle()
         under_way = {other.id: other for other in self.bookkeeper.under_way() if _user(other)}
         found = {id for id in (*self._decisions, *under_way) if id.startswith(flow)}
         if not found:

@@ -17,7 +17,6 @@ import math
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,12 +45,16 @@ def cost(prices: str, models: Iterable[str], tokens: Mapping[str, Any]) -> float
 
     None: unknown. Does not raise.
     """
-    with suppress(Exception):  # whatever the list holds: a request is worth more than its price
-        for model in models if prices else ():
+    if not prices:
+        return None
+    try:
+        for model in models:
             rates = _rates(prices, model)
             if rates is not False:
                 quick = _quick(rates, tokens) if rates else None
                 return _asked(prices, model, tokens) if quick is None else quick
+    except Exception:  # whatever the list holds: a request is worth more than its price
+        return None
     return None
 
 
@@ -106,11 +109,12 @@ def _sum(rates: Rates, given: int, answered: int, read: int, written: int) -> fl
 
 def _quick(rates: Rates, tokens: Mapping[str, Any]) -> float | None:
     """The price of a small request of which everything makes sense; None: the package is to say."""
-    numbers = [tokens.get(name, 0) for name in ("input", "output", "cached_read", "cached_write")]
-    if "input" not in tokens or not all(type(number) is int and 0 <= number <= SMALL for number in numbers):
+    given, answered = tokens.get("input"), tokens.get("output", 0)
+    read, written = tokens.get("cached_read", 0), tokens.get("cached_write", 0)
+    if not type(given) is type(answered) is type(read) is type(written) is int:
         return None
-    given, answered, read, written = numbers
-    return _sum(rates, given, answered, read, written) if read + written <= given else None
+    right = 0 <= given <= SMALL and 0 <= answered <= SMALL and read >= 0 and written >= 0 and read + written <= given
+    return _sum(rates, given, answered, read, written) if right else None
 
 
 def _asked(prices: str, model: str, tokens: Mapping[str, Any]) -> float | None:

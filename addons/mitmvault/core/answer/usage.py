@@ -177,7 +177,7 @@ class Tally:
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
-        self._numbers: dict[str, float] = {}
+        self._numbers: dict[str, Any] = {}  # tokens are whole, a cost is not
         self.ended = False  # has a number of output been stated that is not one of a beginning?
         self.model: str | None = None  # as the answer calls it
 
@@ -215,7 +215,7 @@ class Tally:
             self._take(meaning, number, final=place not in shape.begun)
 
     def _take(self, meaning: str, number: float, final: bool) -> None:
-        self._numbers[meaning] = number
+        self._numbers[meaning] = number if meaning == "cost" else round(number)
         self.ended = self.ended or (final and meaning in ("input", "output"))
 
     @property
@@ -229,10 +229,9 @@ class Tally:
         stated = self._numbers
         if "input" not in stated and "output" not in stated:
             return Usage()
-        read, write = round(stated.get("cached_read", 0)), round(stated.get("cached_write", 0))
-        given, answered = round(stated.get("input", 0)), round(stated.get("output", 0))
-        given += round(stated.get("tools", 0))
-        reasoning = round(stated.get("reasoning", 0))
+        given = stated.get("input", 0) + stated.get("tools", 0)
+        answered, reasoning = stated.get("output", 0), stated.get("reasoning", 0)
+        read, write = stated.get("cached_read", 0), stated.get("cached_write", 0)
         if self._shape.cache_beside_input:
             given += read + write
         if self._shape.reasoning_beside_output:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from mitmvault.core.configuration import endpoint, key_form
 from mitmvault.core.formats import document
@@ -52,7 +53,7 @@ class Key:
         """Expired keys are never used."""
         return not is_expired(self.type)
 
-    @property
+    @cached_property
     def label(self) -> str:
         """How people recognise the key: `#2 …a1f3`."""
         return f"#{self.number} {self.name or self.secret.fingerprint}"

@@ -83,10 +83,12 @@ def permitted(permit: Permit | None) -> dict[str, Any]:
 def counted(usage: object) -> dict[str, Any]:
     """The columns that a count of tokens fills; what is missing or makes no sense is not known."""
     found: Mapping[str, object] = usage if isinstance(usage, Mapping) else {}
-    names = ("input", "output", "cached_read", "cached_write", "reasoning")
-    columns = ("tokens_in", "tokens_out", "tokens_cached_read", "tokens_cached_write", "tokens_reasoning")
     return {
-        **{column: _count(found.get(name)) for name, column in zip(names, columns, strict=True)},
+        "tokens_in": _count(found.get("input")),
+        "tokens_out": _count(found.get("output")),
+        "tokens_cached_read": _count(found.get("cached_read")),
+        "tokens_cached_write": _count(found.get("cached_write")),
+        "tokens_reasoning": _count(found.get("reasoning")),
         "tokens_source": text(found.get("source")),
         "cost": _cost(found.get("cost")),
     }
@@ -94,7 +96,9 @@ def counted(usage: object) -> dict[str, Any]:
 
 def text(value: object) -> str | None:
     """A text of a row (rule 3); None for what is none."""
-    return printable(value, MAX_TEXT) if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    return value if len(value) <= MAX_TEXT and value.isprintable() else printable(value, MAX_TEXT)
 
 
 def reason_of(value: object) -> str | None:
@@ -103,7 +107,7 @@ def reason_of(value: object) -> str | None:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_NUMBER else None
+    return value if type(value) is int and 0 <= value <= _MAX_NUMBER else None
 
 
 def _cost(value: object) -> float | None:
