@@ -11,7 +11,7 @@ from mitmproxy.test import taddons, tflow
 
 from mitmvault.addons.answer_view import NAME, AnswerView
 from mitmvault.addons.bodies import CUT
-from mitmvault.addons.bookkeeper import USAGE
+from mitmvault.addons.rows import USAGE
 from tests.test_content_view import shown
 
 CHUNK = {"model": "gpt-x", "choices": [{"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}]}

@@ -11,8 +11,8 @@ from wsproto.frame_protocol import Opcode
 
 from mitmvault.addons import counting
 from mitmvault.addons.answers import Answers
-from mitmvault.addons.bookkeeper import USAGE
 from mitmvault.addons.counting import Counter
+from mitmvault.addons.rows import USAGE
 from mitmvault.core.decide import decide
 from mitmvault.core.route import universal
 from mitmvault.local import prices

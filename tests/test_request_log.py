@@ -11,7 +11,7 @@ from mitmproxy.test import tflow
 from mitmvault.addons.journal import Journal
 from mitmvault.addons.request_log import RequestLog
 from mitmvault.wire import log_format
-from tests.test_bookkeeper import permitted
+from tests.test_rows import permitted
 from tests.test_tally import DONE
 
 

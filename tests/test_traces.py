@@ -11,7 +11,7 @@ from mitmproxy.test import tflow
 from mitmvault.addons.traces import Traces
 from mitmvault.core.configuration.settings import Settings
 from mitmvault.local import otlp
-from tests.test_bookkeeper import permitted
+from tests.test_rows import permitted
 from tests.test_tally import DONE
 from tests.worlds import world
 

@@ -11,7 +11,7 @@ from typing import Any
 from mitmproxy import http
 
 from mitmvault.addons.bodies import is_cut
-from mitmvault.addons.bookkeeper import USAGE
+from mitmvault.addons.rows import USAGE
 from mitmvault.core.answer import answer_text
 from mitmvault.core.formats import coding
 from mitmvault.core.records.record import counted

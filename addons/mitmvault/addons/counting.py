@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from mitmproxy import http
 
-from mitmvault.addons.bookkeeper import USAGE
 from mitmvault.addons.fail_closed import report
+from mitmvault.addons.rows import USAGE
 from mitmvault.core.answer.estimate import account
 from mitmvault.core.answer.session_meter import SessionMeter
 from mitmvault.core.answer.token_meter import HEADERS, TokenMeter

@@ -11,7 +11,7 @@ from mitmproxy import http
 from mitmproxy.log import ALERT
 
 from mitmvault.addons.attempts import ATTEMPTS
-from mitmvault.addons.bookkeeper import USAGE
+from mitmvault.addons.rows import USAGE
 from mitmvault.core import story
 from mitmvault.core.formats.printable import printable
 from mitmvault.core.records.record import counted

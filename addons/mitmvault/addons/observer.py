@@ -17,9 +17,10 @@ from mitmproxy import http
 from mitmvault import __version__
 from mitmvault.addons import counting
 from mitmvault.addons.attempts import ATTEMPTS
-from mitmvault.addons.bookkeeper import Bookkeeper, row
+from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.gate import arrival_of_pending
 from mitmvault.addons.keeper import Keeper
+from mitmvault.addons.rows import row
 from mitmvault.core import explain
 from mitmvault.core.answer.attempts import asked_wait
 from mitmvault.core.explain import Explanation
