@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakValueDictionary
 
 from mitmproxy import http
 
@@ -32,6 +32,7 @@ from mitmvault.home.sqlite_ledger import SqliteLedger
 from mitmvault.wire import meter
 
 STRANGERS = (600, 60.0)  # as many in as many seconds (rule 3)
+MANY = 1000  # requests under way
 SOON, TOGETHER = 0.05, 8  # seconds, and rows (rule 6); with more, what they are made of is no longer in the caches
 Listener = Callable[[http.HTTPFlow, Record], None]
 
@@ -56,7 +57,8 @@ class Bookkeeper:
         self.keeper = keeper
         self.tunnels = tunnels
         self.listeners: list[Listener] = []
-        self._open: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
+        self._open: dict[str, weakref.ref[http.HTTPFlow]] = {}
+        self._many = MANY
         self._writer: LedgerWriter | None = None
         self._strangers = Throttle(*STRANGERS)
         self._ended: list[tuple[http.HTTPFlow, float]] = []  # whose rows are to be made; with the time of their end
@@ -69,7 +71,9 @@ class Bookkeeper:
 
     @_harmless
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        self._open[flow.id] = flow
+        self._open[flow.id] = weakref.ref(flow)
+        if len(self._open) > self._many:  # flows that nobody ended are gone, their references are not
+            self._many = max(MANY, 2 * len(self.under_way()))
         if flow.is_replay == "request":
             flow.metadata.pop(USAGE, None)  # its first life's
 
@@ -107,7 +111,9 @@ class Bookkeeper:
 
     def under_way(self) -> list[http.HTTPFlow]:
         """The requests that have not come to their end, our own pages included."""
-        return list(self._open.values())
+        found = [flow for ref in self._open.values() if (flow := ref())]
+        self._open = {flow.id: weakref.ref(flow) for flow in found}
+        return found
 
     def done(self) -> None:
         """What is under way ends with us. Everything is written when this returns."""
@@ -123,11 +129,14 @@ class Bookkeeper:
             self._due.cancel()
             self._due = None
         ended, self._ended = self._ended, []
-        for flow, now in ended:
+        writer = self._writing() if ended else None
+        for flow, now in ended if writer or self.listeners else ():
             try:
-                self._make(flow, now)
+                self._make(flow, now, writer)
             except Exception as error:
                 report("Bookkeeper.settle", error)
+        if self._stopped:
+            self._close()
 
     def _close(self) -> None:
         if self._writer:
@@ -156,15 +165,10 @@ class Bookkeeper:
             except RuntimeError:  # nothing goes on beside us
                 self.settle()
 
-    def _make(self, flow: http.HTTPFlow, now: float) -> None:
-        writer = self._writing()
-        if not (writer or self.listeners):
-            return
+    def _make(self, flow: http.HTTPFlow, now: float, writer: LedgerWriter | None) -> None:
         told = row(flow, self.way(flow), now)
         if writer and (told.user or self._may_come()):
             writer.put(told)
-        if self._stopped:
-            self._close()
         for listener in self.listeners:
             try:
                 listener(flow, told)

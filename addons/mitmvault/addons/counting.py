@@ -137,7 +137,8 @@ def counted(begun: Begun) -> dict[str, Any] | None:
     counting = begun.counting
     models = (count.model, *counting.models) if count.model else counting.models
     cost = count.cost if count.cost is not None else prices.cost(counting.prices, models, found)
-    return {**found, "cost": cost}
+    found["cost"] = cost
+    return found
 
 
 def talked(meter: SessionMeter) -> dict[str, Any] | None:

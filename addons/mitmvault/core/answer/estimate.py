@@ -12,7 +12,7 @@ names in JSON do not count.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -48,7 +48,7 @@ def asked(body: bytes) -> int:
     return tokens(texts[: SEARCHED // 16], len(texts) * max(len(body), 1) // max(1, min(len(body), SEARCHED)))
 
 
-def account(count: Count, body: bytes | None) -> Mapping[str, int | str] | None:
+def account(count: Count, body: bytes | None) -> dict[str, Any] | None:
     """What is known of an answer's tokens, in the names of core.record; None: nothing.
 
     `body` is that of the request, without a coding; None if nobody has it.
@@ -56,7 +56,7 @@ def account(count: Count, body: bytes | None) -> Mapping[str, int | str] | None:
     usage, stated = count.usage, count.usage.source == STATED
     if not stated and not count.said:
         return None
-    found: dict[str, int | str] = {
+    found: dict[str, Any] = {
         "input": usage.input,
         "output": usage.output,
         "cached_read": usage.cached_read,
