@@ -31,6 +31,7 @@ without: mitmvault without ledger, metrics and token counting, and without the m
 counting: with these, and without who else listens to the ends of requests (top, explain)
 mitmvault: all of it, as `mitmvault serve` runs it"""
 CLIENTS = 4
+UNITS = 50  # requests, or chunks by ten, in a round
 LIMIT = 600  # seconds after which no further round of a series is begun
 WATCHED = 1.05  # what ledger, tap and metrics may cost at most
 
@@ -44,13 +45,22 @@ class Series:
     units: int
 
 
+@dataclass(frozen=True)
+class Amount:
+    """How many rounds of each series, and by how many processes: where a process has its memory is worth some percent."""
+
+    rounds: int
+    starts: int
+
+
 @click.command()
 @click.option("--quick", is_flag=True, help="Ten rounds: does it run, and is anything far off?")
 @click.option("--rounds", default=200, show_default=True, help="Rounds of each series.")
+@click.option("--starts", default=5, show_default=True, help="How often the proxies are started anew meanwhile.")
 @click.option("--only", type=click.Choice(["request", "chunk"]), help="One series instead of both.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON.")
 @click.option("--kill", "requests", type=int, metavar="N", help="Instead: N requests, kill -9 in the middle.")
-def main(quick: bool, rounds: int, only: str | None, as_json: bool, requests: int | None) -> None:
+def main(quick: bool, rounds: int, starts: int, only: str | None, as_json: bool, requests: int | None) -> None:
     """Measure what mitmvault costs, beside bare mitmproxy and beside itself without ledger, metrics and token counting.
 
     Everything is on 127.0.0.1: a provider and its clients in this process, the proxies in processes of their own. Needs Linux.
@@ -68,7 +78,8 @@ def main(quick: bool, rounds: int, only: str | None, as_json: bool, requests: in
             found = asyncio.run(_crash(Path(path), requests))
             click.echo(json.dumps(found.as_dict(), indent=2) if as_json else _told(found))
             sys.exit(not found.good)
-        result = asyncio.run(_measure(Path(path), 10 if quick else rounds, 50, only))
+        amount = Amount(10, 1) if quick else Amount(rounds, starts)
+        result = asyncio.run(_measure(Path(path), amount, only))
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
@@ -80,32 +91,42 @@ async def _crash(path: Path, requests: int) -> crash.Found:
         return await crash.crash(path, requests, tell)
 
 
-async def _measure(path: Path, rounds: int, units: int, only: str | None = None) -> dict[str, Any]:
-    found = {}
+async def _measure(path: Path, amount: Amount, only: str | None = None) -> dict[str, Any]:
+    found: dict[str, dict[str, list[measure.Sample]]] = {}
+    until = time.monotonic() + LIMIT
     async with load.Provider() as provider:
-        with ExitStack() as running:
-            enter, port = running.enter_context, provider.port
-            subjects = [
-                enter(mitmdump(BARE, path / "bare", port)),
-                enter(mitmvault(WITHOUT, path / "without", port, "without.py")),
-                enter(mitmvault(COUNTING, path / "counting", port, "counting.py")),
-                enter(mitmvault(WHOLE, path / "whole", port)),
-            ]
 
-            async def ask(subject: Subject, count: int) -> None:
-                await load.ask_many(subject.target, count, CLIENTS)
+        async def ask(subject: Subject, count: int) -> None:
+            await load.ask_many(subject.target, count, CLIENTS)
 
-            async def stream(subject: Subject, count: int) -> None:
-                await load.stream_many(subject.target, provider, count, CLIENTS)
+        async def stream(subject: Subject, count: int) -> None:
+            await load.stream_many(subject.target, provider, count, CLIENTS)
 
-            for series in (Series("request", ask, units), Series("chunk", stream, 10 * units)):
-                if only not in (None, series.unit):
-                    continue
-                until = time.monotonic() + LIMIT
-                with _progress(f"rounds, each of {series.units} {series.unit}s", rounds) as tell:
-                    samples = await measure.rounds(subjects, series.work, series.units, rounds, until, tell)
-                found[series.unit] = _summary(samples, series)
-    return {"machine": machine(), "series": found}
+        every = (Series("request", ask, UNITS), Series("chunk", stream, 10 * UNITS))
+        chosen = [series for series in every if only in (None, series.unit)]
+        for number in range(amount.starts):
+            place, rounds = path / str(number), amount.rounds // amount.starts
+            place.mkdir()
+            with ExitStack() as running:
+                enter, port = running.enter_context, provider.port
+                subjects = [
+                    enter(mitmdump(BARE, place / "bare", port)),
+                    enter(mitmvault(WITHOUT, place / "without", port, "without.py")),
+                    enter(mitmvault(COUNTING, place / "counting", port, "counting.py")),
+                    enter(mitmvault(WHOLE, place / "whole", port)),
+                ]
+                for series in chosen:
+                    about = f"start {number + 1} of {amount.starts}: rounds of {series.units} {series.unit}s"
+                    with _progress(about, rounds) as tell:
+                        samples = await measure.rounds(subjects, series.work, series.units, rounds, until, tell)
+                    sofar = found.setdefault(series.unit, {})
+                    for name, more in samples.items():
+                        sofar.setdefault(name, []).extend(more)
+    return {
+        "machine": machine(),
+        "starts": amount.starts,
+        "series": {series.unit: _summary(found[series.unit], series) for series in chosen},
+    }
 
 
 @contextmanager

@@ -24,12 +24,12 @@ def test_ratios_are_those_of_pairs() -> None:
 
 def test_every_proxy_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "SETTLE", 0)
-    small = bench._measure
-    monkeypatch.setattr(bench, "_measure", lambda path, rounds, units, only: small(path, 1, 4, only))
-    done = CliRunner().invoke(bench.main, ["--json"], catch_exceptions=False)
+    monkeypatch.setattr(bench, "UNITS", 4)
+    done = CliRunner().invoke(bench.main, ["--rounds", "2", "--starts", "2", "--json"], catch_exceptions=False)
     found = json.loads(done.stdout)
     assert set(found["series"]) == {"request", "chunk"} and found["machine"]["cores"]
     for series in found["series"].values():
+        assert series["rounds"] == 2  # one by each process
         assert set(series["cpu_us"]) == {bench.BARE, bench.WITHOUT, bench.COUNTING, bench.WHOLE}
         assert all(cpu > 0 for cpu in series["cpu_us"].values()) and all(
             r["median"] > 0 for r in series["ratios"].values()

@@ -96,7 +96,8 @@ def test_an_expired_key_wrong_permissions_and_no_proxy(tmp_path: Path) -> None:
     store.save_users_document(home, {"alice": {"key": "mv-made-up-token"}})
     home.users.chmod(0o644)
     code, found = doctor(home.path, "--client", "curl")
-    assert code == 1 and set(wrong(found)) == {"groq", "users.json", "running", "authority"}
+    besides = {"port"}  # of this machine, where something else may listen
+    assert code == 1 and set(wrong(found)) - besides == {"groq", "users.json", "running", "authority"}
     assert "key #1 …0001 of groq is expired" in found["groq"]["text"]
     assert found["users.json"]["remedy"] == f"chmod 600 {home.users}"
     assert f"mitmvault serve --home {home.path}" in found["running"]["remedy"]
