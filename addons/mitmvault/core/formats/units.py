@@ -18,7 +18,9 @@ def count(value: int) -> str:
 
 
 def dollars(value: float) -> str:
-    """`0.0004`, `22.49`, `1234.57`: enough digits to see the price of a single request."""
+    """`0.0004`, `22.49`, `1234.57`: enough digits to see the price of a single request, which is never shown as 0."""
+    if 0 < value < 0.0001:
+        return f"{max(value, 1e-6):.6f}"
     return f"{value:.4f}" if value < 10 else f"{value:.2f}"
 
 

@@ -12,7 +12,7 @@ function scaled(value, separator, unit) {
 export const count = (value) => (value < 10000 ? String(Math.round(value)) : scaled(value, "", ""));
 export const bytes = (value) => (value < 1000 ? `${Math.round(value)} B` : scaled(value, " ", "B"));
 export const dollars = (value) =>
-  "$" + (value === 0 ? "0" : value < 0.1 ? value.toFixed(4) : value < 1000 ? value.toFixed(2) : count(value));
+  "$" + (value === 0 ? "0" : value < 0.0001 ? Math.max(value, 1e-6).toFixed(6) : value < 0.1 ? value.toFixed(4) : value < 1000 ? value.toFixed(2) : count(value));
 export const percent = (part, whole) => {
   if (!whole) return "–";
   const share = (100 * part) / whole;
