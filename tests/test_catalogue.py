@@ -4,42 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.configuration.catalogue import Auth, CatalogueError, Gateway, filled, load
-from mitmvault.core.configuration.model_list import ModelList
+from mitmvault.core.configuration.catalogue import load
+from mitmvault.core.configuration.spec_fields import CatalogueError
 from tests.worlds import CATALOGUE
-
-FULL = """
-mine:
-  name: Mine
-  aliases: [my-llm]
-  hosts: [llm.example]
-  endpoint: https://llm.example/api/v2
-  base_path: /api/v2
-  spellings: [/v2]
-  versions: [/v3]
-  chat_base: /openai
-  auth: [{scheme: x-api-key, when: /messages}, {scheme: bearer}]
-  errors: [{shape: anthropic, when: /messages}, {shape: google}]
-  model_in_path: ["/models/{model}:"]
-  gateway: {slug: custom-mine, keep_base: true}
-"""
-
-
-def test_everything_is_read():
-    spec = load(FULL).by_name["my-llm"]
-    assert (spec.id, spec.name, spec.names, spec.hosts) == ("mine", "Mine", ("mine", "my-llm"), ("llm.example",))
-    assert [len(spelt) for spelt, _ in spec.bases] == [7, 7, 3, 3]
-    assert dict(spec.bases) == {"/openai": "/openai", "/api/v2": "/api/v2", "/v2": "/api/v2", "/v3": "/v3"}
-    assert spec.auth_for("/v2/messages") == Auth("x-api-key", "/messages")
-    assert (spec.auth_for("/v2/chat").header, spec.auth_for("/v2/chat").template) == ("authorization", "Bearer {}")
-    assert (spec.shape_for("/messages"), spec.shape_for("/")) == ("anthropic", "google")
-    assert spec.gateway == Gateway("custom-mine", True) and not spec.embedded
-
-
-def test_defaults():
-    spec = load("mine: {}").by_name["mine"]
-    assert (spec.names, spec.bases, spec.endpoint, spec.gateway) == (("mine",), (), None, None)
-    assert spec.auth_for("/x").scheme == "bearer" and spec.shape_for("/x") == "openai"
 
 
 @pytest.mark.parametrize("text", ["", "---\n", "# nothing\n", "{}"])
@@ -127,57 +94,6 @@ def test_the_demo_provider_lives_here():
     assert [spec.id for spec in CATALOGUE.specs if spec.embedded] == ["demo"]
 
 
-# --- what was wrong once ---
-
-
-@pytest.mark.parametrize(
-    "endpoint",
-    ["http://api.example/v1", "https://u:p@api.example", "ftp://api.example", "api.example", "https://a.example?x=1"],
-)
-def test_an_endpoint_that_the_vault_would_not_take(endpoint):
-    with pytest.raises(CatalogueError):
-        load(f"a: {{endpoint: '{endpoint}'}}")
-
-
-def test_an_empty_host():
-    with pytest.raises(CatalogueError):
-        load("a: {hosts: ['']}")
-
-
-@pytest.mark.parametrize("host", ["a.example:443", "https://a.example"])
-def test_a_host_with_a_port_or_a_scheme(host):
-    with pytest.raises(CatalogueError):
-        load(f"a: {{hosts: ['{host}']}}")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a: {base_path: 5}",
-        "a: {auth: [{}]}",
-        "a: {auth: [{scheme: [x]}]}",
-        "a: {errors: [{}]}",
-        "a: {gateway: {keep_base: true}}",
-    ],
-)
-def test_wrong_types(text):
-    with pytest.raises(CatalogueError):
-        load(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["a: {endpoint: 5}", "a: {name: 5}", "a: {versions: [v1]}", "a: {spellings: ['/v1/']}",
-    "a: {model_in_path: ['/models/']}", "a: {model_in_path: ['/models/{model}?']}",
-     "a: {model_in_path: [5]}", "a: {hosts: ['*.example']}", "a: {hosts: [x.*.example]}", "a: {hosts: [a.*]}",
-     "a: {gateway: {slug: x, labels: -1}}", "a: {gateway: {slug: x, labels: true}}", "a: {gateway: {slug: x, compat: /y}}", "a: {auth: [{scheme: bearer, when: 5}, {scheme: bearer}]}", "a: {gateway: {slug: 5}}",
-     "a: {aliases: ['x/y']}", "a: {embedded: maybe}"],
-)  # fmt: skip
-def test_wrong_values(text):
-    with pytest.raises(CatalogueError):
-        load(text)
-
-
 @pytest.mark.parametrize("text", ["[]", "0", "false", "''"])
 def test_a_document_that_is_no_mapping(text):
     with pytest.raises(CatalogueError):
@@ -187,31 +103,3 @@ def test_a_document_that_is_no_mapping(text):
 def test_a_provider_written_twice():
     with pytest.raises(CatalogueError):
         load("a: {hosts: [a.example]}\na: {hosts: [b.example]}")
-
-
-def test_an_endpoint_decides_the_stars():
-    text = "a: {base_path: /v1/projects/*/places/*, versions: [/v2/projects/*/places/*], chat_base: /v1/projects/*/x}"
-    spec = load(text).by_name["a"]
-    assert filled(spec, "/v1") == filled(spec, "/v1/projects/p/other/q") == filled(spec, "") == spec
-    own = filled(spec, "/v1/projects/p/places/q")
-    assert (own.base_path, own.versions) == ("/v1/projects/p/places/q", ("/v2/projects/p/places/q",))
-    assert own.chat_base == "/v1/projects/p/x" and dict(own.bases)["/v2/projects/*/places/*"] == own.versions[0]
-    assert filled(spec, "/v2/projects/p/places/q") == own
-
-
-@pytest.mark.parametrize("hosts", ["['*.llm.example']", "['*-east.llm.example']", "[x.*.llm.example]"])
-def test_patterns_of_hosts(hosts):
-    assert "*" in load(f"a: {{hosts: {hosts}}}").by_name["a"].hosts[0]
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["true", "x", "{path: models}", "{path: '/a b'}", "{other: 1}", "{headers: {a: 1}}", "{headers: {a: \"x\\ny\"}}",
-     "{headers: {'a b': x}}", "{id: 1}"],
-)  # fmt: skip
-def test_a_list_of_models_is_described_plainly(value: str) -> None:
-    good = load('x: {list: {path: "/models?a=b", items: "", headers: {a: "2023-01-01"}}}').by_name["x"]
-    assert good.list == ModelList("/models?a=b", "", headers=(("a", "2023-01-01"),))
-    assert load("x: {list: false}").by_name["x"].list is None
-    with pytest.raises(CatalogueError, match=r"x\.list"):
-        load(f"x: {{list: {value}}}")

@@ -88,9 +88,9 @@ def _unexpected(error: Exception) -> str:
 def _sentence(error: Exception) -> str | None:
     """The error in one sentence, or None when it is not an expected one."""
     # Imported here, because the envelope brings the cryptography library along (rule 1).
-    from mitmvault.core.configuration.catalogue import CatalogueError
     from mitmvault.core.configuration.environment import VariableError
     from mitmvault.core.configuration.settings import SettingsError
+    from mitmvault.core.configuration.spec_fields import CatalogueError
     from mitmvault.core.configuration.users import UsersError
     from mitmvault.core.configuration.vault import VaultError
     from mitmvault.core.formats.openssl import SealError

@@ -8,9 +8,9 @@ Rules: 1. Is it well formed, is it for us, who, where, what: nothing is said abo
 
 from __future__ import annotations
 
-from mitmvault.core.configuration.catalogue import Spec
 from mitmvault.core.configuration.hostnames import normal, of_url_or_host
 from mitmvault.core.configuration.paths import checked, first_segment, native, openai_door
+from mitmvault.core.configuration.spec import Spec
 from mitmvault.core.configuration.users import User
 from mitmvault.core.configuration.world import Known, World
 from mitmvault.core.message import body as bodies

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from mitmvault.core.child import child_values as make
 from mitmvault.core.child.child_values import Before, Facts, Maker
 from mitmvault.core.configuration import dummy_keys, environment
-from mitmvault.core.configuration.catalogue import Spec
+from mitmvault.core.configuration.spec import Spec
 
 VARIABLE = "MITMVAULT_TOKEN"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from mitmvault.core.configuration.catalogue import Spec
+from mitmvault.core.configuration.spec import Spec
 from mitmvault.core.setup import java_truststore
 
 UNPROXIED = ("localhost", "127.0.0.1", "::1", "169.254.169.254")

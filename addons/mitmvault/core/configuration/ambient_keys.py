@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from mitmvault.core.configuration.catalogue import Catalogue, Spec
+from mitmvault.core.configuration.catalogue import Catalogue
 from mitmvault.core.configuration.environment import Environment, ProviderKey
+from mitmvault.core.configuration.spec import Spec
 from mitmvault.core.configuration.users import Users
 from mitmvault.core.configuration.vault import Key, Provider, Vault
 

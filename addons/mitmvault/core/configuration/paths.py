@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from mitmvault.core.configuration.catalogue import Spec
+from mitmvault.core.configuration.spec import Spec
 from mitmvault.core.refusal import Refusal
 
 OPENAI_TAILS = ("/chat/completions", "/embeddings")

@@ -9,12 +9,13 @@ from functools import cached_property
 from urllib.parse import quote, urlsplit
 
 from mitmvault.core.configuration import networks
-from mitmvault.core.configuration.catalogue import Catalogue, Spec, filled
+from mitmvault.core.configuration.catalogue import Catalogue
 from mitmvault.core.configuration.endpoint import ACCOUNT
 from mitmvault.core.configuration.hostnames import DEFAULT_PORTS, normal
 from mitmvault.core.configuration.key_form import TEXT
 from mitmvault.core.configuration.paths import custom_spec, endpoint_path
 from mitmvault.core.configuration.settings import Settings
+from mitmvault.core.configuration.spec import Spec, filled
 from mitmvault.core.configuration.users import Users
 from mitmvault.core.configuration.vault import Key, Provider, Vault
 from mitmvault.core.secret import Secret

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from mitmvault.core.configuration import dummy_keys
-from mitmvault.core.configuration.catalogue import Spec
+from mitmvault.core.configuration.spec import Spec
 from mitmvault.core.doctor.finding import FAIL, NOTE, OK, WARN, Finding
 
 AREA = "environment"

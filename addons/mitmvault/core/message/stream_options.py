@@ -16,7 +16,7 @@ import re
 import msgspec
 
 from mitmvault.core.answer.usage import SHAPES
-from mitmvault.core.configuration.catalogue import Spec
+from mitmvault.core.configuration.spec import Spec
 from mitmvault.core.formats import sse
 from mitmvault.core.formats.span import GAP, members, renamed
 from mitmvault.core.refusal import Refusal

@@ -10,9 +10,9 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from mitmvault.core.configuration import path_model
-from mitmvault.core.configuration.catalogue import Auth
 from mitmvault.core.configuration.key_form import NAMES
 from mitmvault.core.configuration.scope import check_model, check_provider
+from mitmvault.core.configuration.spec import Auth
 from mitmvault.core.configuration.users import User
 from mitmvault.core.configuration.vault import Key
 from mitmvault.core.configuration.world import Known, World

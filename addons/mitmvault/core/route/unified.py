@@ -18,10 +18,10 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from mitmvault.core.configuration import path_model
-from mitmvault.core.configuration.catalogue import Spec
 from mitmvault.core.configuration.path_model import PathModel
 from mitmvault.core.configuration.paths import first_segment, native
 from mitmvault.core.configuration.scope import is_open
+from mitmvault.core.configuration.spec import Spec
 from mitmvault.core.configuration.users import User
 from mitmvault.core.configuration.world import Known, World
 from mitmvault.core.message.arrival import Arrival
