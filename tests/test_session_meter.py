@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitmvault.core.answer.session_meter import SessionMeter
-from mitmvault.core.answer.usage import SHAPES, STATED, Usage
+from mitmvault.core.answer.shapes import SHAPES
+from mitmvault.core.answer.usage import STATED, Usage
 
 
 def heard(shape: str, *messages: Any) -> Usage:

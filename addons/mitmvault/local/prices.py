@@ -7,7 +7,7 @@ Rules: 1. A price that the list does not know is unknown: None, never 0. So is o
           model is kept for FRESH seconds: some prices depend on the time of day. Large requests, for which some models
           cost more by the token, are always its own to price.
 
-The package takes tokens as core.usage counts them: the input includes what was read from and written to a cache.
+The package takes tokens as core.answer.usage counts them: the input includes what was read from and written to a cache.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 
-from mitmvault.core.answer.usage import STATED, Shape, Tally, Usage
+from mitmvault.core.answer.shapes import Shape
+from mitmvault.core.answer.usage import STATED, Tally, Usage
 from mitmvault.core.formats.json_scan import find
 
 _TURN_ENDS = re.compile(rb'"turnComplete"\s*:\s*true')

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from mitmvault.core.answer import estimate
-from mitmvault.core.answer.usage import SHAPES, Count, Shape, Tally
+from mitmvault.core.answer.shapes import SHAPES, Shape
+from mitmvault.core.answer.usage import Count, Tally
 from mitmvault.core.formats import aws_events, coding, sse
 from mitmvault.core.formats.json_scan import Scanner, find
 

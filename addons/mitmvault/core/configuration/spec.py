@@ -46,7 +46,7 @@ class InFrame:
 
 @dataclass(frozen=True)
 class UsageAt:
-    """Where answers to native paths in which `when` occurs state their tokens (core/answer/usage.py)."""
+    """Where answers to native paths in which `when` occurs state their tokens (core/answer/shapes.py)."""
 
     shape: str
     when: str = ""

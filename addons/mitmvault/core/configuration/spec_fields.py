@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mitmvault.core.answer.usage import SHAPES
+from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.configuration import endpoint, key_form, path_model
 from mitmvault.core.configuration.dummy_keys import is_shape
 from mitmvault.core.configuration.hostnames import normal

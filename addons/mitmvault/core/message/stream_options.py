@@ -15,7 +15,7 @@ import re
 
 import msgspec
 
-from mitmvault.core.answer.usage import SHAPES
+from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.configuration.spec import Spec
 from mitmvault.core.formats import sse
 from mitmvault.core.formats.span import GAP, members, renamed
