@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitmvault.core.answer import token_meter
+from mitmvault.core.answer import answer_readers
 from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.answer.token_meter import SMALL, TOGETHER, TokenMeter
 from mitmvault.core.answer.usage import STATED, UNKNOWN, Usage
@@ -183,7 +183,7 @@ def test_what_fails_inside_stays_inside(monkeypatch, part):
     def fail(*_):
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(token_meter._Sse, part, fail)
+    monkeypatch.setattr(answer_readers.Sse, part, fail)
     found = count(NAMED["openai-chat-stream"], [NAMED["openai-chat-stream"].body[:700]] * 2)
     assert found.text == ""
 
@@ -205,14 +205,14 @@ def test_memory_is_bounded(kind, chunk):
     try:
         for _ in range(64 * 2**20 // len(chunk)):
             made.feed(chunk)
-        assert tracemalloc.get_traced_memory()[1] < 4 * token_meter.EVENT_LIMIT
+        assert tracemalloc.get_traced_memory()[1] < 4 * answer_readers.EVENT_LIMIT
     finally:
         tracemalloc.stop()
 
 
 def test_after_an_event_that_was_too_long(monkeypatch):
     """It is passed over, and what follows it is counted."""
-    monkeypatch.setattr(token_meter, "EVENT_LIMIT", 1000)
+    monkeypatch.setattr(answer_readers, "EVENT_LIMIT", 1000)
     answer = NAMED["openai-chat-stream"]
     long = b'data: {"choices":[{"delta":{"content":"' + b"x" * 5000 + b'"}}]}\n\n'
     body = long + answer.body
@@ -234,7 +234,7 @@ def test_a_large_last_event():
 
 @pytest.mark.parametrize("kept", [0, 300, 10**6])
 def test_text_is_found_early_or_late(monkeypatch, kept):
-    monkeypatch.setattr(token_meter, "UNHEARD", kept)
+    monkeypatch.setattr(answer_readers, "UNHEARD", kept)
     found = cut_after("openai-chat-stream", b'"finish_reason":"stop"')
     assert found.text == 'Hello "usage": {"prompt_tokens":7} 世界'
 
