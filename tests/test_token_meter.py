@@ -31,7 +31,7 @@ def count(answer, chunks, headers=None):
 def test_the_providers_own_figures(answer, coding):
     """Whole; byte by byte; and, where bytes are events, with the other line ends."""
     bodies = [answer.body]
-    if answer.is_sse and b"\r\n" not in answer.body:
+    if answer.is_sse and b"\r\n" not in answer.body and not coding:  # the coding knows nothing of it
         bodies += [answer.body.replace(b"\n", end) for end in (b"\r\n", b"\r")]
         bodies += [answer.body.removesuffix(b"\n\n"), b": comment\n\n" + answer.body.replace(b"data: ", b"data:")]
     headers = answer.headers | ({"content-encoding": coding} if coding else {})
@@ -44,7 +44,7 @@ def test_the_providers_own_figures(answer, coding):
 
 
 @pytest.mark.parametrize("answer", CORPUS, ids=lambda answer: answer.name)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(cuts=st.lists(st.integers(0, 20_000), max_size=30), coding=st.sampled_from(sorted(CODINGS)))
 def test_every_way_to_cut(answer, cuts, coding):
     headers = answer.headers | {"content-encoding": coding}
