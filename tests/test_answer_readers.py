@@ -8,8 +8,8 @@ import pytest
 
 from mitmvault.core.answer import answer_readers
 from mitmvault.core.answer.answer_readers import Frames, Json, Lines, Sse, reader_of
-from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.answer.usage import Tally, Usage
+from mitmvault.core.formats.usage_shapes import SHAPES
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitmvault.core.answer.session_meter import SessionMeter
-from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.answer.usage import STATED, Usage
+from mitmvault.core.formats.usage_shapes import SHAPES
 
 
 def heard(shape: str, *messages: Any) -> Usage:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitmvault.core.answer import answer_readers
-from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.answer.token_meter import SMALL, TOGETHER, TokenMeter
 from mitmvault.core.answer.usage import STATED, UNKNOWN, Usage
+from mitmvault.core.formats.usage_shapes import SHAPES
 from tests.answers_with_usage import CODINGS, CORPUS, counted, frame, pieces
 
 NAMED = {answer.name: answer for answer in CORPUS}

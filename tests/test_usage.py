@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.answer.usage import STATED, UNKNOWN, Tally, Usage
+from mitmvault.core.formats.usage_shapes import SHAPES
 
 
 def tally(shape: str, *stated: tuple[str, Any]) -> Tally:

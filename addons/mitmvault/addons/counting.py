@@ -21,9 +21,9 @@ from mitmvault.addons.fail_closed import report
 from mitmvault.addons.rows import USAGE
 from mitmvault.core.answer.estimate import account
 from mitmvault.core.answer.session_meter import SessionMeter
-from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.answer.token_meter import HEADERS, TokenMeter
 from mitmvault.core.answer.usage import Count
+from mitmvault.core.formats.usage_shapes import SHAPES
 from mitmvault.core.message.stream_options import Leaving
 from mitmvault.core.route.permitting import BODILESS
 from mitmvault.core.verdict import Counting, Step

@@ -100,7 +100,7 @@ class Several:
 class Counting:
     """How an answer's tokens are counted and priced."""
 
-    shape: str = "openai"  # of core.answer.shapes.SHAPES
+    shape: str = "openai"  # of core.formats.usage_shapes.SHAPES
     prices: str = ""  # the provider's name in the price list; "": not there
     models: tuple[str, ...] = ()  # what the model may be called there, beside what the answer calls it
     added: bool = False  # we have asked for the usage: the client expects no chunk about it

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from mitmvault.core.answer.shapes import Shape
 from mitmvault.core.answer.usage import Tally
 from mitmvault.core.formats import aws_events, sse
 from mitmvault.core.formats.json_scan import Scanner, find
+from mitmvault.core.formats.usage_shapes import Shape
 
 EVENT_LIMIT = 8 * 2**20  # bytes of one event: the last one of OpenAI's Responses repeats the whole answer
 SHORT = 64 * 1024  # bytes of JSON that are cheaper to read at once than as they come

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 
-from mitmvault.core.answer.shapes import Shape
 from mitmvault.core.answer.usage import STATED, Tally, Usage
 from mitmvault.core.formats.json_scan import find
+from mitmvault.core.formats.usage_shapes import Shape
 
 _TURN_ENDS = re.compile(rb'"turnComplete"\s*:\s*true')
 _NUMBERS = tuple(name for name in Usage._fields if name != "source")

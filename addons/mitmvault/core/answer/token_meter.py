@@ -15,9 +15,9 @@ from collections.abc import Mapping
 
 from mitmvault.core.answer import estimate
 from mitmvault.core.answer.answer_readers import reader_of
-from mitmvault.core.answer.shapes import SHAPES, Shape
 from mitmvault.core.answer.usage import Count, Tally
 from mitmvault.core.formats import coding
+from mitmvault.core.formats.usage_shapes import SHAPES, Shape
 
 TOGETHER = 16  # small chunks that are read at once
 SMALL = 4096  # bytes of a chunk that is kept until then

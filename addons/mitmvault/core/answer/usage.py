@@ -1,4 +1,4 @@
-"""What an answer has stated of its tokens, in one form for all providers. Where it stands: core/answer/shapes.py.
+"""What an answer has stated of its tokens, in one form for all. Where it stands: core/formats/usage_shapes.py.
 
 Rules: 1. `input` includes what was read from and written to a cache, `output` includes reasoning. Anthropic and Bedrock
           count cache tokens beside the input, Gemini counts thoughts and the prompts of tools beside the rest: added.
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mitmvault.core.answer.shapes import MODELS, Path, Shape
+from mitmvault.core.formats.usage_shapes import MODELS, Path, Shape
 
 STATED, ESTIMATED, UNKNOWN = "stated", "estimated", "unknown"
 

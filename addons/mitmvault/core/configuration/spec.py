@@ -46,7 +46,7 @@ class InFrame:
 
 @dataclass(frozen=True)
 class UsageAt:
-    """Where answers to native paths in which `when` occurs state their tokens (core/answer/shapes.py)."""
+    """Where answers to native paths in which `when` occurs state their tokens (core/formats/usage_shapes.py)."""
 
     shape: str
     when: str = ""

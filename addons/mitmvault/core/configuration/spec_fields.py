@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.configuration import endpoint, key_form, path_model
 from mitmvault.core.configuration.dummy_keys import is_shape
 from mitmvault.core.configuration.hostnames import normal
 from mitmvault.core.configuration.model_list import ModelList
 from mitmvault.core.configuration.spec import SCHEMES, Auth, Dialect, Gateway, InFrame, Spec, UsageAt
+from mitmvault.core.formats.usage_shapes import SHAPES
 from mitmvault.core.refusal import DIALECTS
 
 Reader = Callable[[str, str, Any], Any]

@@ -15,10 +15,10 @@ import re
 
 import msgspec
 
-from mitmvault.core.answer.shapes import SHAPES
 from mitmvault.core.configuration.spec import Spec
 from mitmvault.core.formats import sse
 from mitmvault.core.formats.span import GAP, members, renamed
+from mitmvault.core.formats.usage_shapes import SHAPES
 from mitmvault.core.refusal import Refusal
 
 NAME, WISH = "stream_options", b'"include_usage":true'

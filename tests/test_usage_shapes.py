@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitmvault.core.answer.shapes import SHAPES
+from mitmvault.core.formats.usage_shapes import SHAPES
 from tests.worlds import CATALOGUE
 
 
