@@ -20,10 +20,9 @@ import click
 import pytest
 
 from mitmvault.cli.main import cli
-from mitmvault.core.secret import Secret
-from mitmvault.home import authority, store
 from mitmvault.home.layout import Home
 from mitmvault.home.sqlite_ledger import SqliteLedger
+from tests.homes import made_home
 from tests.leaks import canary, leaks
 from tests.proxy import key
 from tests.serving import ADDONS
@@ -45,12 +44,7 @@ EVERY_DIRECTORY = set(EVERY) - {"completion", "doctor"}
 
 
 def good_home(path: Path) -> Home:
-    path.mkdir(mode=0o700)
-    home = Home(path)
-    store.save_vault_document(home, {"providers": {"openai": {"keys": [key(KEY)]}}}, Secret(CRYPTOKEN))
-    store.save_users_document(home, {"alice": {"key": TOKEN}})
-    authority.ensure(home)
-    return home
+    return made_home(path, {"openai": {"keys": [key(KEY)]}}, TOKEN, CRYPTOKEN)
 
 
 def writes(name: str, content: str | bytes) -> Callable[[Home], None]:

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitmvault.core.secret import Secret
-from mitmvault.home import store
 from mitmvault.home.layout import Home
 from tests.bench.load import PATH, Target
+from tests.homes import made_home
 from tests.proxy import KEY, PASSWORD, TOKEN
 from tests.serving import ADDONS, Program, Serving, eventually, free_port
 
@@ -37,12 +36,8 @@ class Subject:
 
 def home_at(path: Path, provider_port: int) -> Home:
     """A home whose provider `openai` is ours."""
-    home = Home(path)
-    home.path.mkdir(0o700)
-    vault = {"openai": {"endpoint": f"http://127.0.0.1:{provider_port}/v1", "keys": [{"key": KEY}]}}
-    store.save_vault_document(home, {"version": 1, "providers": vault}, Secret(PASSWORD))
-    store.save_users_document(home, {"alice": {"key": TOKEN}})
-    return home
+    providers = {"openai": {"endpoint": f"http://127.0.0.1:{provider_port}/v1", "keys": [{"key": KEY}]}}
+    return made_home(path, providers, TOKEN, PASSWORD)
 
 
 def serving(home: Home, script: str | None = None) -> Serving:

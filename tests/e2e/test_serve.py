@@ -23,9 +23,10 @@ import pytest
 
 from mitmvault.core.formats import openssl
 from mitmvault.core.secret import Secret
-from mitmvault.home import authority, store
+from mitmvault.home import store
 from mitmvault.home.layout import Home
 from tests.client import raw, send, tunnel
+from tests.homes import made_home
 from tests.leaks import canary, leaks
 from tests.provider import FakeProvider
 from tests.proxy import ENTRY, TIMEOUT, key
@@ -160,12 +161,7 @@ KEY = canary("sk-")
 
 def good_home(path: Path) -> Home:
     """A home with a vault, a user and a password of its own."""
-    path.mkdir(mode=0o700)
-    home = Home(path)
-    store.save_vault_document(home, {"providers": {"openai": {"keys": [key(KEY)]}}}, Secret(CRYPTOKEN))
-    store.save_users_document(home, {"alice": {"key": TOKEN}})
-    authority.ensure(home)
-    return home
+    return made_home(path, {"openai": {"keys": [key(KEY)]}}, TOKEN, CRYPTOKEN)
 
 
 def truncated_vault(home: Home) -> None:

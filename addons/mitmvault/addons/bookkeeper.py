@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from mitmproxy import http
 
@@ -32,7 +32,6 @@ from mitmvault.home.sqlite_ledger import SqliteLedger
 from mitmvault.wire import meter
 
 STRANGERS = (600, 60.0)  # as many in as many seconds (rule 3)
-MANY = 1000  # requests under way
 SOON, TOGETHER = 0.05, 8  # seconds, and rows (rule 6); with more, what they are made of is no longer in the caches
 Listener = Callable[[http.HTTPFlow, Record], None]
 
@@ -57,8 +56,7 @@ class Bookkeeper:
         self.keeper = keeper
         self.tunnels = tunnels
         self.listeners: list[Listener] = []
-        self._open: dict[str, weakref.ref[http.HTTPFlow]] = {}
-        self._many = MANY
+        self._open: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
         self._writer: LedgerWriter | None = None
         self._strangers = Throttle(*STRANGERS)
         self._ended: list[tuple[http.HTTPFlow, float]] = []  # whose rows are to be made; with the time of their end
@@ -71,9 +69,7 @@ class Bookkeeper:
 
     @_harmless
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        self._open[flow.id] = weakref.ref(flow)
-        if len(self._open) > self._many:  # flows that nobody ended are gone, their references are not
-            self._many = max(MANY, 2 * len(self.under_way()))
+        self._open[flow.id] = flow
         if flow.is_replay == "request":
             flow.metadata.pop(USAGE, None)  # its first life's
 
@@ -111,9 +107,7 @@ class Bookkeeper:
 
     def under_way(self) -> list[http.HTTPFlow]:
         """The requests that have not come to their end, our own pages included."""
-        found = [flow for ref in self._open.values() if (flow := ref())]
-        self._open = {flow.id: weakref.ref(flow) for flow in found}
-        return found
+        return list(self._open.values())
 
     def done(self) -> None:
         """What is under way ends with us. Everything is written when this returns."""

@@ -72,24 +72,25 @@ def read(environ: Mapping[str, str], key_variables: Iterable[str] = ()) -> Envir
     """Read the variables that mean something to us. `key_variables` may hold provider keys. Raises VariableError."""
     tokens = [(name, values(name, environ.get(name, ""), VISIBLE)) for name in TOKENS]
     keys = {name: _real(values(name, environ.get(name, ""), HEADER_SAFE)) for name in key_variables}
+    account, gateway = _one(environ, ACCOUNT, _SEGMENT), _one(environ, GATEWAY, _SEGMENT)
     gateway_token = next(filter(None, (_one(environ, name, HEADER_SAFE) for name in GATEWAY_TOKENS)), None)
     return Environment(
         tokens=tuple(_named(tokens)),
         keys={name: tuple(ProviderKey(Secret(key), digest(key)) for key in found) for name, found in keys.items()},
-        account=_one(environ, ACCOUNT, _SEGMENT),
-        gateway=_one(environ, GATEWAY, _SEGMENT),
+        account=account,
+        gateway=gateway,
         gateway_token=Secret(gateway_token) if gateway_token else None,
         default_model=_one(environ, DEFAULT_MODEL, HEADER_SAFE),
         retry=int(_one(environ, RETRY, _ATTEMPTS) or 0),
-        warnings=tuple(_warnings(environ, tokens)),
+        warnings=tuple(_warnings(tokens, gateway is not None and account is None)),
     )
 
 
-def _warnings(environ: Mapping[str, str], tokens: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
+def _warnings(tokens: Iterable[tuple[str, tuple[str, ...]]], accountless: bool) -> Iterator[str]:
     for name, found in tokens:
         if any(len(token) < MIN_TOKEN for token in found):
             yield f"{name} holds a token of fewer than {MIN_TOKEN} characters, which is soon guessed: use a longer one"
-    if environ.get(GATEWAY, "").strip() and not environ.get(ACCOUNT, "").strip():
+    if accountless:
         yield f"{GATEWAY} has no effect without {ACCOUNT}: requests go to the providers directly"
 
 

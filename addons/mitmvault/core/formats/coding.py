@@ -51,7 +51,7 @@ def decoder(coding: str) -> Callable[[bytes], Iterable[bytes]] | None:
     It raises the coding's own error (`ERRORS`). Nobody bounds what the pieces grow to together; those of br and zstd
     can each be large.
     """
-    coding = coding and coding.strip().lower()
+    coding = coding.strip().lower()
     if coding in ("", "identity"):
         return _as_it_is
     return _CHUNK_DECODERS[coding]() if coding in _CHUNK_DECODERS else None

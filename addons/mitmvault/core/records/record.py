@@ -96,9 +96,7 @@ def counted(usage: object) -> dict[str, Any]:
 
 def text(value: object) -> str | None:
     """A text of a row (rule 3); None for what is none."""
-    if not isinstance(value, str) or not value:
-        return None
-    return value if len(value) <= MAX_TEXT and value.isprintable() else printable(value, MAX_TEXT)
+    return printable(value, MAX_TEXT) if isinstance(value, str) and value else None
 
 
 def reason_of(value: object) -> str | None:
