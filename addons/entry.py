@@ -12,6 +12,7 @@ from mitmvault.addons.control import Control
 from mitmvault.addons.counting import Counter
 from mitmvault.addons.dashboard import Ui
 from mitmvault.addons.embedded import Embedded
+from mitmvault.addons.endings import Endings
 from mitmvault.addons.gate import Gate
 from mitmvault.addons.journal import Journal
 from mitmvault.addons.keeper import Keeper
@@ -30,8 +31,10 @@ from mitmvault.addons.websockets import WebSockets
 _keeper = Keeper()
 _tunnels = Tunnels(_keeper)
 _gate = Gate(_keeper, _tunnels)
+_counter, _journal = Counter(), Journal()
 _bookkeeper = Bookkeeper(_keeper, _tunnels)
-_observer = Observer(_keeper, _bookkeeper)
+_endings = Endings(_counter.ended, _journal.ended, books=_bookkeeper.ended)
+_observer = Observer(_keeper, _bookkeeper, _endings)
 _control = Control(_keeper, {"status": _observer.status, "explain": _observer.explain})
 
 addons = [
@@ -43,17 +46,17 @@ addons = [
     _tunnels,  # CONNECT and TLS: decrypt providers, tunnel or refuse the rest
     _gate,  # authenticate, route, redact, permit
     Answers(),  # stream the answer
-    Counter(_bookkeeper.under_way),  # its tokens, from a copy
+    _counter,  # its tokens, from a copy
     Bodies(_keeper),  # and a copy for people, where that is wanted
     WebSockets(),  # messages within the user's scope
-    Journal(),  # one line about it
-    _bookkeeper,  # one row of the ledger
-    Metrics(_keeper, _bookkeeper, _gate.pages),  # and what is counted of it
-    Traces(_keeper, _bookkeeper),  # and told to OpenTelemetry, if that is wanted
+    _endings,  # it has come to its end: one line about it
+    _bookkeeper,  # and one row of the ledger
+    Metrics(_keeper, _bookkeeper, _endings, _gate.pages),  # and what is counted of it
+    Traces(_keeper, _endings),  # and told to OpenTelemetry, if that is wanted
     Rewrite(_observer),  # for people who look at a flow
     AnswerView(),  # and at what came back
     Commands(_keeper, _observer),  # and type into its command line
-    RequestLog(_bookkeeper),  # and its line, where lines are JSON
+    RequestLog(_endings),  # and its line, where lines are JSON
     Switchboard(),  # everything is ready, requests may leave
     _control,  # the owner's questions
     Presence(_keeper, _control),  # and say so

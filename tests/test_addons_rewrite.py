@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from mitmproxy import http
 
 from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.endings import Endings
 from mitmvault.addons.observer import Observer
 from mitmvault.addons.rewrite import Rewrite
 from tests.test_gate import BEARER, flow_of, gate, passed
@@ -18,7 +19,7 @@ TARGET = "/groq/v1/chat/completions"
 
 def text(flow: http.HTTPFlow) -> str:
     books = Bookkeeper(Held(world(configured="ledger_days: 0")), SimpleNamespace(has=lambda client: False))
-    return Rewrite(Observer(books.keeper, books)).render(flow)
+    return Rewrite(Observer(books.keeper, books, Endings(books=books.ended))).render(flow)
 
 
 def test_a_permitted_request() -> None:

@@ -13,6 +13,7 @@ from mitmproxy.test import taddons, tflow
 
 from mitmvault.addons.bookkeeper import Bookkeeper
 from mitmvault.addons.commands import Commands
+from mitmvault.addons.endings import Endings
 from mitmvault.addons.observer import Observer
 from mitmvault.core.records.record import Record
 from mitmvault.home import case_files
@@ -35,7 +36,7 @@ def keeper(tmp_path: Path):
 @pytest.fixture
 def commands(keeper):
     books = Bookkeeper(keeper, SimpleNamespace(has=lambda client: False))
-    with taddons.context(Commands(keeper, Observer(keeper, books))) as context:
+    with taddons.context(Commands(keeper, Observer(keeper, books, Endings(books=books.ended)))) as context:
         yield context.master.commands
 
 

@@ -11,10 +11,12 @@ from wsproto.frame_protocol import Opcode
 
 from mitmvault.addons import counting
 from mitmvault.addons.answers import Answers
-from mitmvault.addons.counting import Counter
+from mitmvault.addons.counting import SMALL, TOGETHER, Counter, Tap
+from mitmvault.addons.endings import Endings
 from mitmvault.addons.rows import USAGE
 from mitmvault.core.decide import decide
 from mitmvault.core.route import universal
+from mitmvault.core.verdict import Counting
 from mitmvault.local import prices
 from mitmvault.wire import permits
 from tests.answers_with_usage import CORPUS, counted
@@ -31,7 +33,7 @@ def begun(path="/openai/v1/chat/completions", status=200, headers=ANSWER.headers
     permits.attach(flow.request, permit)
     flow.request.method, flow.request.content = method, body or chat()
     flow.response = http.Response.make(status, b"", headers)
-    addon = Counter(lambda: [flow])
+    addon = Counter()
     addon.requestheaders(flow)
     Answers().responseheaders(flow)
     addon.responseheaders(flow)
@@ -47,7 +49,7 @@ def test_what_the_provider_states():
     chunks = [ANSWER.body[at : at + 50] for at in range(0, len(ANSWER.body), 50)]
     assert play(flow, [*chunks, b""]) == ANSWER.body
     assert USAGE not in flow.metadata
-    addon.response(flow)
+    addon.ended(flow, 1.0)
     told = flow.metadata[USAGE]
     assert {name: told[name] for name in ANSWER.expect} == ANSWER.expect
     assert told["source"] == "stated"
@@ -61,11 +63,10 @@ def test_every_chunk_passes_at_once():
         assert b"".join(flow.response.stream(chunk)) == chunk
 
 
-@pytest.mark.parametrize("way", ["error", "done"])
-def test_cut_off(way):
+def test_cut_off():
     flow, addon = begun(body=chat("gpt-4o"))
     play(flow, [ANSWER.body[: len(ANSWER.body) // 2]])
-    addon.done() if way == "done" else addon.error(flow)
+    addon.ended(flow, 1.0)
     told = flow.metadata[USAGE]
     assert told["source"] == "estimated" and told["output"] > 0 and told["input"] > 0
     assert told["cost"] == prices.cost("openai", ["gpt-4o"], told) and told["cost"] > 0
@@ -74,10 +75,9 @@ def test_cut_off(way):
 def test_what_is_counted_once_is_not_counted_again():
     flow, addon = begun()
     play(flow, [ANSWER.body, b""])
-    addon.response(flow)
+    addon.ended(flow, 1.0)
     del flow.metadata[USAGE]
-    addon.error(flow)
-    addon.done()
+    addon.ended(flow, 1.0)
     assert USAGE not in flow.metadata
 
 
@@ -87,7 +87,7 @@ def test_what_is_counted_once_is_not_counted_again():
 def test_what_spends_nothing_that_is_known(fields):
     flow, addon = begun(**fields)
     play(flow, [ANSWER.body, b""])
-    addon.response(flow)
+    addon.ended(flow, 1.0)
     assert USAGE not in flow.metadata
 
 
@@ -95,7 +95,7 @@ def test_a_flow_without_a_permit_and_one_that_is_held():
     flow = tflow.tflow(resp=True)
     addon = Counter()
     addon.responseheaders(flow)
-    addon.response(flow)
+    addon.ended(flow, 1.0)
     flow, addon = begun()
     flow.response.stream = False
     addon.responseheaders(flow)
@@ -105,8 +105,9 @@ def test_a_flow_without_a_permit_and_one_that_is_held():
 def test_a_first_life_is_forgotten():
     flow, addon = begun()
     play(flow, [ANSWER.body])
-    addon.requestheaders(flow)  # replayed, and no answer comes
-    addon.error(flow)
+    flow.is_replay, flow.metadata[USAGE] = "request", {}
+    addon.requestheaders(flow)  # and no answer comes
+    addon.ended(flow, 1.0)
     assert USAGE not in flow.metadata
 
 
@@ -121,8 +122,9 @@ def test_failures_stay_inside(monkeypatch, broken):
     assert play(flow, [ANSWER.body, b""]) == ANSWER.body
     if broken == "end":
         monkeypatch.setattr(counting, "account", fail)
-    addon.response(flow)
-    assert USAGE not in flow.metadata
+    endings = Endings(addon.ended, books=lambda *_: None)
+    endings.response(flow)
+    assert USAGE not in flow.metadata and counting.heard(flow) is None
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_each_provider_in_its_own_way(name, path):
     answer = NAMED[name]
     flow, addon = begun(path, headers=answer.headers)
     play(flow, [answer.body, b""])
-    addon.response(flow)
+    addon.ended(flow, 1.0)
     assert {n: flow.metadata[USAGE][n] for n in answer.expect} == answer.expect
 
 
@@ -163,17 +165,18 @@ def test_the_step_that_answered():
     flow.response.stream = lambda data: [data]
     addon.responseheaders(flow)
     play(flow, [answer.body, b""])
-    addon.response(flow)
+    addon.ended(flow, 1.0)
     assert {n: flow.metadata[USAGE][n] for n in answer.expect} == answer.expect
 
 
 def test_a_cost_that_the_provider_states_is_believed(monkeypatch):
     monkeypatch.setattr(prices, "cost", lambda *_: 99.0)
     answer = NAMED["openrouter-chat-stream-cached"]
-    meter = counting.TokenMeter(counting.SHAPES["openrouter"], answer.headers)
-    meter.feed(answer.body)
-    found = counting.counted(counting.Begun(meter, counting.Counting("openrouter", "openrouter", ("x",)), None, None))
-    assert found["cost"] == 0.00014 and counted(meter.count().usage) == answer.expect
+    flow = tflow.tflow(resp=True)
+    flow.response.headers = http.Headers([(name.encode(), value.encode()) for name, value in answer.headers.items()])
+    tap = Tap(lambda data: data, Counting("openrouter", "openrouter", ("x",)), None, flow)
+    assert tap(answer.body) == answer.body
+    assert counting.counted(tap)["cost"] == 0.00014 and counted(tap.meter().count().usage) == answer.expect
 
 
 def test_a_websocket():
@@ -184,7 +187,7 @@ def test_a_websocket():
         text = json.dumps({"response": {"usage": {"input_tokens": given, "output_tokens": 1}}})
         flow.websocket.messages.append(websocket.WebSocketMessage(Opcode.TEXT, from_client, text.encode()))
         addon.websocket_message(flow)
-    addon.websocket_end(flow)
+    addon.ended(flow, 1.0)
     told = flow.metadata[USAGE]
     assert (told["input"], told["output"], told["source"], told["cost"]) == (11, 2, "stated", None)
 
@@ -197,5 +200,24 @@ def test_a_websocket_that_states_nothing_or_breaks_the_meter(monkeypatch):
     addon.websocket_start(flow)
     monkeypatch.setattr(counting.SessionMeter, "feed", lambda *_: 1 / 0)
     addon.websocket_message(flow)
-    addon.websocket_end(flow)
+    addon.ended(flow, 1.0)
     assert USAGE not in flow.metadata
+
+
+def test_small_pieces_are_read_together_and_few_are_kept(monkeypatch):
+    read = []
+    monkeypatch.setattr(counting.TokenMeter, "feed", lambda _, data: read.append(len(data)))
+    flow, addon = begun()
+    play(flow, [b"a" * SMALL] * (TOGETHER + 1))
+    assert read == [TOGETHER * SMALL]
+    play(flow, [b"b" * (SMALL + 1)])
+    assert read == [TOGETHER * SMALL, 2 * SMALL + 1]
+    play(flow, [b"c"])
+    addon.ended(flow, 1.0)
+    assert read[-1] == 1
+
+
+def test_a_short_answer_is_not_looked_at_before_its_end(monkeypatch):
+    monkeypatch.setattr(counting, "TokenMeter", lambda *_: 1 / 0)
+    flow, _ = begun()
+    assert play(flow, [b"a", b"b", b""]) == b"ab"

@@ -9,13 +9,13 @@ from mitmvault.addons.fail_closed import refuse
 from mitmvault.addons.journal import Journal
 from mitmvault.core.decide import decide
 from mitmvault.core.refusal import Refusal
-from mitmvault.wire import permits
+from mitmvault.wire import meter, permits
 from tests.worlds import JSON, arrival, bearer, chat, world
 
 
-def line(caplog, flow, event: str = "response") -> list[str]:
+def line(caplog, flow) -> list[str]:
     caplog.set_level("INFO")
-    getattr(Journal(), event)(flow)
+    Journal().ended(flow, 1.0)
     return [record.getMessage() for record in caplog.records]
 
 
@@ -45,7 +45,7 @@ def test_an_answer(caplog, status, mark):
 def test_an_error(caplog):
     flow = permitted(err=True)
     flow.error.msg = "gone\r\nforged"
-    (told,) = line(caplog, flow, "error")
+    (told,) = line(caplog, flow)
     assert "gone\\x0d\\x0aforged" in told and flow.marked == ":x:"
 
 
@@ -66,3 +66,10 @@ def test_a_line_stays_short_whatever_the_client_names(caplog):
 
 def test_our_own_pages_are_not_told(caplog):
     assert line(caplog, tflow.tflow(resp=True)) == []
+
+
+def test_what_mitmvault_cut_off_when_it_stopped(caplog):
+    flow = permitted()
+    flow.response.timestamp_end, meter.of(flow.request).aborted = None, True
+    (told,) = line(caplog, flow)
+    assert told.endswith(" · GET /v1/x · cut off") and flow.marked == ":scissors:"

@@ -10,6 +10,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 
 from mitmvault.addons import metrics as addon
 from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.endings import Endings
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
 from mitmvault.core.pages.page import Asked, find
@@ -126,13 +127,14 @@ def test_the_answer(page):
 def test_what_the_bookkeeper_tells_is_counted_and_how_things_stand_is_looked_up(monkeypatch):
     keeper, pages = Keeper(), Pages()
     bookkeeper = Bookkeeper(keeper, SimpleNamespace(has=lambda client: False))
-    counting = addon.Metrics(keeper, bookkeeper, pages)
-    (listener,) = bookkeeper.listeners
-    listener(tflow.tflow(), DONE)
+    endings = Endings(books=bookkeeper.ended)
+    counting = addon.Metrics(keeper, bookkeeper, endings, pages)
+    (reader,) = endings.readers
+    reader(tflow.tflow(), DONE)
     assert counting.tally.sums["mitmvault_attempts_total"] == {("groq",): 2}
     assert counting.standing() == Standing(load_ok=False)
     flow = tflow.tflow()
-    bookkeeper.requestheaders(flow)
+    endings.requestheaders(flow)
     bookkeeper._writer = SimpleNamespace(waiting=3, dropped=4, failing=True)
     keeper.loads.loaded()
     keeper.loads.broke()

@@ -17,7 +17,7 @@ from tests.test_tally import DONE
 
 @pytest.fixture
 def log():
-    return RequestLog(SimpleNamespace(listeners=[]))
+    return RequestLog(SimpleNamespace(readers=[]))
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def as_json():
 
 
 def test_it_listens():
-    bookkeeper = SimpleNamespace(listeners=[])
-    assert bookkeeper.listeners == [RequestLog(bookkeeper).ended]
+    endings = SimpleNamespace(readers=[])
+    assert endings.readers == [RequestLog(endings).ended]
 
 
 def test_text_is_the_journals(log, caplog):
     caplog.set_level(logging.INFO)
     log.ended(tflow.tflow(), DONE)
     assert not caplog.records
-    Journal().response(permitted())
+    Journal().ended(permitted(), 1.0)
     assert len(caplog.records) == 1
 
 
@@ -44,7 +44,7 @@ def test_json(log, caplog, as_json):
     caplog.set_level(logging.INFO)
     flow = permitted()
     flow.comment, flow.request.path = "alice → groq\nforged", "/v1/x\ny?secret=1"
-    Journal().response(flow)
+    Journal().ended(flow, 1.0)
     assert not caplog.records and flow.marked
     flow.comment = "alice → groq\nforged"
     log.ended(flow, DONE)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitmvault.core.answer import answer_readers
-from mitmvault.core.answer.token_meter import SMALL, TOGETHER, TokenMeter
+from mitmvault.core.answer.token_meter import TokenMeter
 from mitmvault.core.answer.usage import STATED, UNKNOWN, Usage
 from mitmvault.core.formats.usage_shapes import SHAPES
 from tests.answers_with_usage import CODINGS, CORPUS, counted, frame, pieces
@@ -237,16 +237,3 @@ def test_text_is_found_early_or_late(monkeypatch, kept):
     monkeypatch.setattr(answer_readers, "UNHEARD", kept)
     found = cut_after("openai-chat-stream", b'"finish_reason":"stop"')
     assert found.text == 'Hello "usage": {"prompt_tokens":7} 世界'
-
-
-def test_small_chunks_are_read_together_and_few_are_kept() -> None:
-    made, read = TokenMeter(SHAPES["openai"], SSE), []
-    made._decode = lambda data: read.append(data) or (data,)  # type: ignore[func-returns-value]
-    for _ in range(TOGETHER + 1):
-        made.feed(b"a" * SMALL)
-    assert [len(data) for data in read] == [TOGETHER * SMALL]
-    made.feed(b"b" * (SMALL + 1))
-    assert [len(data) for data in read] == [TOGETHER * SMALL, 2 * SMALL + 1]
-    made.feed(b"c")
-    made.count()
-    assert read[-1] == b"c"

@@ -39,13 +39,13 @@ def told(monkeypatch):
 def begun(settings: Settings = Settings()) -> Traces:  # noqa: B008
     moment = world()
     object.__setattr__(moment, "settings", settings)
-    traces = Traces(SimpleNamespace(current=moment), SimpleNamespace(listeners=[]))
+    traces = Traces(SimpleNamespace(current=moment), SimpleNamespace(readers=[]))
     traces.running()
     return traces
 
 
 def test_nobody_is_told_unless_it_is_wanted(told):
-    assert not begun().bookkeeper.listeners and not told.asked
+    assert not begun().endings.readers and not told.asked
 
 
 def test_the_setting_beats_the_variable(told, monkeypatch):
@@ -58,17 +58,17 @@ def test_the_setting_beats_the_variable(told, monkeypatch):
 
 def test_what_is_told(told):
     traces = begun(Settings(otlp_endpoint="http://127.0.0.1:4318"))
-    (listener,) = traces.bookkeeper.listeners
+    (reader,) = traces.endings.readers
     flow = permitted()
     flow.request.headers["traceparent"] = "00-x"
     flow.response.headers["content-type"] = "text/event-stream; charset=utf-8"
-    listener(flow, DONE)
-    listener(tflow.tflow(), DONE)  # refused: nothing was permitted
+    reader(flow, DONE)
+    reader(tflow.tflow(), DONE)  # refused: nothing was permitted
     ((finished, headers),) = told.finished
     assert (finished.row, finished.provider, finished.path, finished.streamed) == (DONE, "openai", "/v1/x", True)
     assert headers == {"traceparent": "00-x"}
     traces.done()
-    listener(flow, DONE)
+    reader(flow, DONE)
     assert told.closed and len(told.finished) == 1
 
 
@@ -77,7 +77,7 @@ def test_without_the_packages_requests_go_on(told, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.metric_exporter", None)
     monkeypatch.delattr("mitmvault.local.otlp", raising=False)
     traces = begun(Settings(otlp_endpoint="http://127.0.0.1:4318"))
-    assert "mitmvault[otel]" in caplog.text and not traces.bookkeeper.listeners
+    assert "mitmvault[otel]" in caplog.text and not traces.endings.readers
     traces.done()
 
 
@@ -86,5 +86,5 @@ def test_a_set_up_that_fails_is_told_without_what_it_quotes(monkeypatch, caplog)
         raise ValueError("made-up-secret")
 
     monkeypatch.setattr(otlp, "to_collector", fail)
-    assert not begun(Settings(otlp_endpoint="http://127.0.0.1:4318")).bookkeeper.listeners
+    assert not begun(Settings(otlp_endpoint="http://127.0.0.1:4318")).endings.readers
     assert "ValueError" in caplog.text and "made-up-secret" not in caplog.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from mitmvault.core.formats.usage_shapes import SHAPES
 def tally(shape: str, *stated: tuple[str, Any]) -> Tally:
     made = Tally(SHAPES[shape])
     for path, value in stated:
-        made.add(tuple(path.split(".")), json.dumps(value).encode())
+        made.add(tuple(path.split(".")), value)
     return made
 
 
@@ -48,9 +47,9 @@ def test_each_providers_own_meaning(shape: str, path: str, stated: Any, expect: 
 def test_a_later_statement_replaces_an_earlier_one() -> None:
     made = tally("anthropic", ("message.usage", {"input_tokens": 9, "output_tokens": 1, "cache_read_input_tokens": 5}))
     assert made.usage == Usage(14, 1, 5, source=STATED) and not made.ended
-    made.add(("usage",), b'{"output_tokens":30}')
+    made.add(("usage",), {"output_tokens": 30})
     assert made.usage == Usage(14, 30, 5, source=STATED) and made.ended
-    made.add(("usage",), b'{"output_tokens":null,"input_tokens":"x"}')
+    made.add(("usage",), {"output_tokens": None, "input_tokens": "x"})
     assert made.usage == Usage(14, 30, 5, source=STATED)
 
 
@@ -58,13 +57,6 @@ def test_a_later_statement_replaces_an_earlier_one() -> None:
 def test_what_is_no_number_states_nothing(wrong: Any) -> None:
     assert tally("openai", ("usage", {"prompt_tokens": wrong, "completion_tokens": wrong})).usage == Usage()
     assert tally("openai", ("usage", wrong)).usage.source == UNKNOWN
-
-
-@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 5000, b'{"prompt_tokens":1e999}'])
-def test_broken_values(raw: bytes) -> None:
-    made = Tally(SHAPES["openai"])
-    made.add(("usage",), raw)
-    assert made.usage == Usage()
 
 
 def test_parts_never_exceed_the_whole() -> None:

@@ -41,7 +41,9 @@ def test_10_000_odd_names_do_not_grow_the_page() -> None:
         provider_names += permit is not None
         user, session = record.text(name), record.text(name[::-1])
         tally.count(
-            Record(1.0, user, session, "listener", "POST", **record.permitted(permit), reason=reason, status=200)
+            Record(
+                1.0, user, session, "listener", "POST", **record.permitted(permit)._asdict(), reason=reason, status=200
+            )
         )
         if number == 2 * len(ODD) * 3:
             after_first = series(page("")[1])

@@ -59,8 +59,7 @@ def _plain(message: http.Response, data: bytes) -> bytes:
 
 
 def _usage(flow: http.HTTPFlow) -> str:
-    names = ("tokens_in", "tokens_out", "tokens_cached_read", "tokens_cached_write", "tokens_reasoning")
     words = ("in", "out", "from a cache", "into a cache", "of reasoning")
     found = counted(flow.metadata.get(USAGE))
-    parts = [f"{found[name]} {word}" for name, word in zip(names, words, strict=True) if found[name]]
-    return ", ".join(parts) + (f" ({found['tokens_source']})" if parts and found["tokens_source"] else "")
+    parts = [f"{number} {word}" for number, word in zip(found, words, strict=False) if number]
+    return ", ".join(parts) + (f" ({found.tokens_source})" if parts and found.tokens_source else "")

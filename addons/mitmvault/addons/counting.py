@@ -7,22 +7,22 @@ Rules: 1. No byte is changed or kept back, and no failure here reaches a request
        3. An answer that was cut off counts as far as it came.
        4. What the provider says that it cost is believed before the price list.
 
-It stands before everybody who wants to know: the count is in the flow's metadata when they are told of the end.
+The count is in the flow's metadata (USAGE) when the others are told of the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from mitmproxy import http
 
-from mitmvault.addons.fail_closed import report
+from mitmvault.addons.fail_closed import harmless, report
 from mitmvault.addons.rows import USAGE
 from mitmvault.core.answer.estimate import account
 from mitmvault.core.answer.session_meter import SessionMeter
 from mitmvault.core.answer.token_meter import HEADERS, TokenMeter
-from mitmvault.core.answer.usage import Count
+from mitmvault.core.answer.usage import Count, Usage
 from mitmvault.core.formats.usage_shapes import SHAPES
 from mitmvault.core.message.stream_options import Leaving
 from mitmvault.core.route.permitting import BODILESS
@@ -30,112 +30,118 @@ from mitmvault.core.verdict import Counting, Step
 from mitmvault.local import prices
 from mitmvault.wire import permits
 
-_ATTRIBUTE = "_mitmvault_token_meter"
-_READ = frozenset(name.encode() for name in (*HEADERS, "cf-aig-step"))  # headers of an answer
+_ATTRIBUTE = "_mitmvault_tap"
+_READ = frozenset(name.encode() for name in HEADERS)  # headers of an answer
+TOGETHER = 16  # small pieces of a body that are counted at once
+SMALL = 4096  # bytes of a piece that is kept until then
 Stream = Callable[[bytes], Iterable[bytes] | bytes]
 
 
-class Begun(NamedTuple):
-    """An answer that is being counted."""
+class Tap:
+    """In place of an answer's stream: passes the body on, and has it counted; a short one when somebody asks."""
 
-    meter: TokenMeter
-    counting: Counting
-    request: http.Request
-    step: Step | None  # of several, the one that answered
+    __slots__ = ("_headers", "_meter", "_request", "_step", "_stream", "_unread", "_waiting", "counting")
+
+    def __init__(self, stream: Stream, counting: Counting, step: Step | None, flow: http.HTTPFlow) -> None:
+        """`step`: of several, the one that answered."""
+        assert flow.response
+        self.counting = counting
+        self._stream = stream
+        self._step = step
+        self._request = flow.request
+        self._headers = flow.response.headers
+        self._waiting: list[bytes] = []
+        self._unread = True
+        self._meter: TokenMeter | None = None
+
+    def __call__(self, data: bytes) -> Iterable[bytes] | bytes:
+        waiting = self._waiting
+        waiting.append(data)
+        if len(waiting) >= TOGETHER or len(data) > SMALL:
+            self.meter()
+        return self._stream(data)
+
+    def meter(self) -> TokenMeter | None:
+        """What has counted the body up to here; None: it could not. Does not raise."""
+        if self._unread:
+            self._unread = False
+            try:
+                self._meter = TokenMeter(SHAPES[self.counting.shape], _plain(self._headers, _READ))
+            except Exception as error:
+                report("Tap.meter", error)
+        waiting, self._waiting = self._waiting, []
+        if self._meter:
+            self._meter.feed(b"".join(waiting))
+        return self._meter
 
     @property
     def asked(self) -> bytes | None:
         """What the provider was asked, without a coding; None: nobody has it."""
-        if self.step:
-            return self.step.query
-        encoded = self.request.headers.get("content-encoding", "identity").strip().lower() != "identity"
-        return None if encoded else self.request.raw_content
+        if self._step:
+            return self._step.query
+        encoded = self._request.headers.get("content-encoding", "identity").strip().lower() != "identity"
+        return None if encoded else self._request.raw_content
 
 
 class Counter:
-    """Puts a meter beside every answer's stream."""
-
-    def __init__(self, under_way: Callable[[], Iterable[http.HTTPFlow]] = tuple) -> None:
-        """`under_way`: those whose end has not come. When mitmvault stops, they count as far as they came."""
-        self._under_way = under_way
+    """Puts a tap on every answer's stream. It hears of the end before who wants to know the count. (endings.py)"""
 
     def running(self) -> None:
         prices.warm()
 
+    @harmless
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        flow.request.__dict__.pop(_ATTRIBUTE, None)  # a replay's first life
+        if flow.is_replay == "request":  # its first life
+            flow.request.__dict__.pop(_ATTRIBUTE, None)
+            flow.metadata.pop(USAGE, None)
 
+    @harmless
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        try:
-            self._begin(flow)
-        except Exception as error:
-            report("Counter.responseheaders", error)
+        permit, response = permits.of(flow.request), flow.response
+        if permit is None or response is None or not callable(response.stream):
+            return
+        if not 200 <= response.status_code < 300 or flow.request.method in BODILESS:
+            return
+        step = permit.answered(response.headers.get("cf-aig-step", "")) if permit.slots else None
+        counting = step.counting if step else permit.counting
+        tap = Tap(response.stream, counting, step, flow)
+        flow.request.__dict__[_ATTRIBUTE] = response.stream = tap
+        if counting.added and _is_plain_stream(response.headers):
+            response.stream = _leaving(tap, Leaving())
 
+    @harmless
     def websocket_start(self, flow: http.HTTPFlow) -> None:
         if permit := permits.of(flow.request):
             flow.request.__dict__[_ATTRIBUTE] = SessionMeter(SHAPES[permit.counting.shape])
 
+    @harmless
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         meter = flow.request.__dict__.get(_ATTRIBUTE)
         if meter and flow.websocket and not flow.websocket.messages[-1].from_client:
-            try:
-                meter.feed(flow.websocket.messages[-1].content)
-            except Exception as error:
-                report("Counter.websocket_message", error)
+            meter.feed(flow.websocket.messages[-1].content)
 
-    def websocket_end(self, flow: http.HTTPFlow) -> None:
-        self._end(flow)
-
-    def response(self, flow: http.HTTPFlow) -> None:
-        self._end(flow)
-
-    def error(self, flow: http.HTTPFlow) -> None:
-        self._end(flow)
-
-    def done(self) -> None:
-        for flow in self._under_way():
-            self._end(flow)
-
-    def _begin(self, flow: http.HTTPFlow) -> None:
-        permit, response = permits.of(flow.request), flow.response
-        spends = response and 200 <= response.status_code < 300 and flow.request.method not in BODILESS
-        if permit is None or response is None or not spends or not callable(response.stream):
-            return
-        headers = _plain(response.headers, _READ)
-        step = permit.answered(headers.get("cf-aig-step", ""))
-        counting = step.counting if step else permit.counting
-        meter = TokenMeter(SHAPES[counting.shape], headers)
-        flow.request.__dict__[_ATTRIBUTE] = Begun(meter, counting, flow.request, step)
-        if meter.reads:
-            response.stream = _beside(response.stream, meter)
-        if counting.added and _is_plain_stream(response.headers):
-            response.stream = _leaving(response.stream, Leaving())
-
-    def _end(self, flow: http.HTTPFlow) -> None:
-        begun: Begun | SessionMeter | None = flow.request.__dict__.pop(_ATTRIBUTE, None)
-        if begun is None:
-            return
-        try:
-            found = talked(begun) if isinstance(begun, SessionMeter) else counted(begun)
-            if found:
-                flow.metadata[USAGE] = found
-        except Exception as error:
-            report("Counter._end", error)
+    def ended(self, flow: http.HTTPFlow, _: float) -> None:
+        """A request has come to its end."""
+        tap: Tap | SessionMeter | None = flow.request.__dict__.pop(_ATTRIBUTE, None)
+        if tap is not None and (found := talked(tap) if isinstance(tap, SessionMeter) else counted(tap)):
+            flow.metadata[USAGE] = found
 
 
 def heard(flow: http.HTTPFlow) -> int | None:
     """Roughly the tokens of an answer that is on its way; None: not known."""
-    begun: Begun | None = flow.request.__dict__.get(_ATTRIBUTE)
-    return begun.meter.heard() if begun else None
+    tap = flow.request.__dict__.get(_ATTRIBUTE)
+    meter = tap.meter() if isinstance(tap, Tap) else None
+    return meter.heard() if meter else None
 
 
-def counted(begun: Begun) -> dict[str, Any] | None:
+def counted(tap: Tap) -> dict[str, Any] | None:
     """What the bookkeeper writes down; None for an answer of which nothing is known."""
-    count = begun.meter.count()
-    found = account(count, begun.asked if count.said else None)
+    meter = tap.meter()
+    count = meter.count() if meter else Count(Usage())
+    found = account(count, tap.asked if count.said else None)
     if found is None:
         return None
-    counting = begun.counting
+    counting = tap.counting
     models = (count.model, *counting.models) if count.model else counting.models
     cost = count.cost if count.cost is not None else prices.cost(counting.prices, models, found)
     found["cost"] = cost
@@ -176,13 +182,3 @@ def _leaving(stream: Stream, leaving: Leaving) -> Stream:
         return [kept] if kept else []
 
     return shortened
-
-
-def _beside(stream: Stream, meter: TokenMeter) -> Stream:
-    feed = meter.feed
-
-    def metered(data: bytes) -> Iterable[bytes] | bytes:
-        feed(data)
-        return stream(data)
-
-    return metered

@@ -64,6 +64,19 @@ def fail_closed(hook: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+def harmless(hook: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a hook `(self, flow)` that only watches: an exception is logged, and the request goes on."""
+
+    @functools.wraps(hook)
+    def guarded(self: Any, flow: http.HTTPFlow) -> None:
+        try:
+            hook(self, flow)
+        except Exception as error:
+            report(hook.__qualname__, error)
+
+    return guarded
+
+
 def report(where: str, error: Exception) -> None:
     """Log where and what, but not the text: it may quote a header."""
     frames = traceback.extract_tb(error.__traceback__)

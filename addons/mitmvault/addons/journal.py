@@ -23,20 +23,22 @@ logger = logging.getLogger(__name__)
 
 
 class Journal:
-    """Writes the story line when a request has ended, on success, refusal, error and client abort."""
+    """Writes the story line when a request has ended, on success, refusal, error and client abort. (endings.py)"""
 
-    def response(self, flow: http.HTTPFlow) -> None:
-        if flow.response:
+    def ended(self, flow: http.HTTPFlow, _: float) -> None:
+        """A request has come to its end."""
+        if flow.error:
+            self._write(flow, flow.error.msg)
+        elif flow.response and not meter.of(flow.request).aborted:
             self._write(flow, str(flow.response.status_code))
-
-    def error(self, flow: http.HTTPFlow) -> None:
-        self._write(flow, flow.error.msg if flow.error else "error")
+        else:
+            self._write(flow, "cut off")
 
     def _finish(self, flow: http.HTTPFlow) -> None:
         """The end of the line, and the mark. mitmproxy draws a flow anew after every event."""
         told = flow.metadata
         found = counted(told.get(USAGE))
-        flow.comment += story.counts(found["tokens_in"], found["tokens_out"], found["tokens_source"], found["cost"])
+        flow.comment += story.counts(found.tokens_in, found.tokens_out, found.tokens_source, found.cost)
         held, response = bool(told.get("mitmvault_held")), flow.response
         came = story.outcome(
             response.status_code if response and not flow.error else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mitmproxy import http
 
 from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.endings import Endings
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.pages import Pages
 from mitmvault.core.records.record import Record
@@ -17,10 +18,10 @@ from mitmvault.wire import switch
 class Metrics:
     """Listens to the bookkeeper; asks everybody else when somebody asks."""
 
-    def __init__(self, keeper: Keeper, bookkeeper: Bookkeeper, pages: Pages) -> None:
-        self.keeper, self.bookkeeper = keeper, bookkeeper
+    def __init__(self, keeper: Keeper, bookkeeper: Bookkeeper, endings: Endings, pages: Pages) -> None:
+        self.keeper, self.bookkeeper, self.endings = keeper, bookkeeper, endings
         self.tally = Tally()
-        bookkeeper.listeners.append(self.ended)
+        endings.readers.append(self.ended)
         self._page = metrics.Metrics(self.tally, self.standing, lambda: keeper.current).page
         pages.metrics = self.page
 
@@ -30,14 +31,14 @@ class Metrics:
 
     def page(self, accept: str) -> tuple[str, bytes]:
         """The content type and the text of /metrics, for this header Accept."""
-        self.bookkeeper.settle()
+        self.endings.settle()
         return self._page(accept)
 
     def standing(self) -> Standing:
         """How everything stands now."""
         loads, writer = self.keeper.loads, self.bookkeeper.writer
         return Standing(
-            in_flight=len(self.bookkeeper.under_way()),
+            in_flight=len(self.endings.under_way()),
             ready=switch.is_on(),
             loads=loads.good,
             failed_loads=loads.failed,

@@ -18,6 +18,7 @@ from mitmvault import __version__
 from mitmvault.addons import counting
 from mitmvault.addons.attempts import ATTEMPTS
 from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.endings import Endings
 from mitmvault.addons.gate import arrival_of_pending
 from mitmvault.addons.keeper import Keeper
 from mitmvault.addons.rows import row
@@ -37,16 +38,17 @@ SHORTEST = 8  # characters of a prefix
 
 
 class Observer:
-    """Hears of every request's end from the bookkeeper, and asks it for those under way."""
+    """Hears of every request's end from the bookkeeper, and looks at those under way when it is asked."""
 
-    def __init__(self, keeper: Keeper, bookkeeper: Bookkeeper) -> None:
+    def __init__(self, keeper: Keeper, bookkeeper: Bookkeeper, endings: Endings) -> None:
         self.keeper = keeper
         self.bookkeeper = bookkeeper
+        self.endings = endings
         self.lately = Lately()
         self.keys = KeyStates()
         self._started = time.time()
         self._decisions: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        bookkeeper.listeners.append(self.ended)
+        endings.readers.append(self.ended)
 
     def ended(self, flow: http.HTTPFlow, told: Record) -> None:
         """The bookkeeper has made the row of a request."""
@@ -63,7 +65,7 @@ class Observer:
 
     def status(self) -> dict[str, Any]:
         """What goes on now. Times are seconds since 1970, ages and waits seconds; None is unknown."""
-        self.bookkeeper.settle()
+        self.endings.settle()
         now, world = time.time(), self.keeper.current
         return {
             "version": __version__,
@@ -79,8 +81,8 @@ class Observer:
         """The decision about a request, and what came of it. Raises ControlError."""
         if len(flow) < SHORTEST:
             raise ControlError(f"of a flow's id, at least the first {SHORTEST} characters are needed")
-        self.bookkeeper.settle()
-        under_way = {other.id: other for other in self.bookkeeper.under_way() if _user(other)}
+        self.endings.settle()
+        under_way = {other.id: other for other in self.endings.under_way() if _user(other)}
         found = {id for id in (*self._decisions, *under_way) if id.startswith(flow)}
         if not found:
             raise ControlError(
@@ -100,7 +102,7 @@ class Observer:
 
     def _under_way(self, now: float) -> list[dict[str, Any]]:
         found = []
-        for flow in self.bookkeeper.under_way():
+        for flow in self.endings.under_way():
             permit, seen, user = permits.of(flow.request), meter.of(flow.request), _user(flow)
             if user is None:  # a page of ours, or somebody who is about to be refused
                 continue
@@ -111,9 +113,9 @@ class Observer:
                     "flow": flow.id,
                     "user": record.text(user),
                     "method": record.text(flow.request.method[:16]),
-                    "provider": filled.get("provider"),
-                    "model": filled.get("model_sent"),
-                    "key": filled.get("key"),
+                    "provider": filled.provider,
+                    "model": filled.model_sent,
+                    "key": filled.key,
                     "phase": "request" if permit is None else "waiting" if seen.first_byte is None else "streaming",
                     "age": max(0.0, now - flow.request.timestamp_start),
                     "attempts": len(flow.metadata.get(ATTEMPTS, ())) or 1,

@@ -7,7 +7,7 @@ import logging
 from mitmproxy import http
 from mitmproxy.log import ALERT
 
-from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.endings import Endings
 from mitmvault.core.formats.printable import printable
 from mitmvault.core.records.log_line import fields
 from mitmvault.core.records.record import Record, text
@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 class RequestLog:
-    """Listens to the bookkeeper."""
+    """Reads the rows."""
 
-    def __init__(self, bookkeeper: Bookkeeper) -> None:
-        bookkeeper.listeners.append(self.ended)
+    def __init__(self, endings: Endings) -> None:
+        endings.readers.append(self.ended)
 
     def ended(self, flow: http.HTTPFlow, row: Record) -> None:
         """A request has come to its end."""

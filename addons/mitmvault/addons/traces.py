@@ -14,7 +14,7 @@ from typing import Any
 
 from mitmproxy import http
 
-from mitmvault.addons.bookkeeper import Bookkeeper
+from mitmvault.addons.endings import Endings
 from mitmvault.addons.keeper import Keeper
 from mitmvault.core.records.gen_ai import Finished
 from mitmvault.core.records.record import Record
@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 class Traces:
     """Listens to the bookkeeper, if somebody is to be told."""
 
-    def __init__(self, keeper: Keeper, bookkeeper: Bookkeeper) -> None:
-        self.keeper, self.bookkeeper = keeper, bookkeeper
+    def __init__(self, keeper: Keeper, endings: Endings) -> None:
+        self.keeper, self.endings = keeper, endings
         self.otlp: Any = None
 
     def running(self) -> None:
@@ -46,7 +46,7 @@ class Traces:
         except Exception as error:  # the text may quote a variable with a credential
             logger.error("no OpenTelemetry: its set-up failed: %s", type(error).__name__)
         else:
-            self.bookkeeper.listeners.append(self.ended)
+            self.endings.readers.append(self.ended)
 
     def ended(self, flow: http.HTTPFlow, row: Record) -> None:
         """A request has come to its end."""
@@ -64,7 +64,7 @@ class Traces:
         self.otlp.add(finished, _context(flow.request))
 
     def done(self) -> None:
-        """Everything was told: the bookkeeper ends before us."""
+        """Everything was told: the endings come before us."""
         if self.otlp:
             self.otlp.close()
             self.otlp = None

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from mitmvault.core.answer.usage import Tally
 from mitmvault.core.formats import aws_events, sse
-from mitmvault.core.formats.json_scan import Scanner, find
+from mitmvault.core.formats.json_scan import Path, Scanner, find, parsed
 from mitmvault.core.formats.usage_shapes import Shape
 
 EVENT_LIMIT = 8 * 2**20  # bytes of one event: the last one of OpenAI's Responses repeats the whole answer
@@ -34,7 +34,7 @@ class Json:
         self._tally = tally
         self._short = bytearray()
         self._scanner: Scanner | None = None
-        self._newest: dict[tuple[str, ...], bytes] = {}  # that the scanner has found
+        self._newest: dict[Path, bytes] = {}  # that the scanner has found
 
     def feed(self, data: bytes) -> None:
         if self._scanner is None:
@@ -45,8 +45,9 @@ class Json:
         self._newest.update(self._scanner.feed(data))
 
     def end(self) -> None:
-        for path, raw in self._newest.items() if self._scanner else find(bytes(self._short), self._wanted):
-            self._tally.add(path, raw)
+        found = parsed(self._newest.items()) if self._scanner else find(bytes(self._short), self._wanted)
+        for path, value in found:
+            self._tally.add(path, value)
 
     def said(self) -> tuple[bytes, int]:
         return b"", 0
@@ -110,8 +111,8 @@ class Events:
     def _read(self, piece: bytes) -> None:
         for document in self.documents(piece):
             if self._needle.search(document):
-                for path, raw in find(document, self._shape.wanted):
-                    self._tally.add(path, raw)
+                for path, value in find(document, self._shape.wanted):
+                    self._tally.add(path, value)
 
 
 class Sse(Events):

@@ -32,8 +32,8 @@ class SessionMeter:
         """One message. Does not raise."""
         if self._shape.needle.search(message):
             tally = Tally(self._shape)
-            for path, raw in find(message, self._shape.wanted):
-                tally.add(path, raw)
+            for path, value in find(message, self._shape.wanted):
+                tally.add(path, value)
             if tally.usage.source == STATED:
                 self._turn = tally.usage
         if not self._shape.grows or _TURN_ENDS.search(message):

@@ -1,10 +1,9 @@
 """Counts the tokens of one answer from a copy of its bytes, as they pass.
 
 Rules: 1. It never raises, and what it keeps is bounded: what it cannot count is unknown.
-       2. Cheap for each chunk: small ones are kept, and read some together. JSON is skimmed for the few members that
-          count. Of the events of a stream, those are read in which a test of bytes finds usage: the first at once
-          (Anthropic's input stands there), of the others the newest alone, at the end (numbers of streams are
-          cumulative).
+       2. Cheap: JSON is skimmed for the few members that count. Of the events of a stream, those are read in which a
+          test of bytes finds usage: the first at once (Anthropic's input stands there), of the others the newest
+          alone, at the end (numbers of streams are cumulative).
        3. Of a stream whose end states nothing, the text that came is at hand, for an estimate. Of a short one it is
           looked for only then.
 """
@@ -18,10 +17,6 @@ from mitmvault.core.answer.answer_readers import reader_of
 from mitmvault.core.answer.usage import Count, Tally
 from mitmvault.core.formats import coding
 from mitmvault.core.formats.usage_shapes import SHAPES, Shape
-
-TOGETHER = 16  # small chunks that are read at once
-SMALL = 4096  # bytes of a chunk that is kept until then
-
 
 # Headers of an answer that mean something here.
 HEADERS = frozenset(
@@ -39,23 +34,9 @@ class TokenMeter:
         reader = reader_of(headers.get("content-type", ""))
         self._reader = reader(shape, self._tally) if reader else None
         self._decode = coding.decoder(headers.get("content-encoding", ""))
-        self._waiting: list[bytes] = []
-
-    @property
-    def reads(self) -> bool:
-        """Can anything be found in this body?"""
-        return self._reader is not None and self._decode is not None
 
     def feed(self, data: bytes) -> None:
         """Some more bytes of the body. Does not raise."""
-        waiting = self._waiting
-        waiting.append(data)
-        if len(waiting) >= TOGETHER or len(data) > SMALL:
-            self._read()
-
-    def _read(self) -> None:
-        data = b"".join(self._waiting)
-        self._waiting.clear()
         if self._reader is None or self._decode is None:
             return
         try:
@@ -66,14 +47,12 @@ class TokenMeter:
 
     def heard(self) -> int | None:
         """Roughly the tokens that the model has said up to now; None where that is not to be told."""
-        self._read()
         if self._reader is None or self._decode is None:
             return None
         return estimate.tokens(*self._reader.said()) or None
 
     def count(self) -> Count:
         """What has been stated up to now, at the end of the answer or where it was cut off. Does not raise."""
-        self._read()
         text, length = b"", 0
         try:
             if self._reader:

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import msgspec
-
 from mitmvault.core.formats.usage_shapes import MODELS, Path, Shape
 
 STATED, ESTIMATED, UNKNOWN = "stated", "estimated", "unknown"
@@ -60,12 +58,8 @@ class Tally:
             if text.isascii() and text.isdigit():
                 self._take(meaning, int(text), final=True)
 
-    def add(self, path: Path, raw: bytes) -> None:
-        """Take the value that stands at one of the shape's paths; what is not valid JSON states nothing."""
-        try:
-            value = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return
+    def add(self, path: Path, value: Any) -> None:
+        """Take the value that stands at one of the shape's paths."""
         if path in MODELS:
             self.model = value if isinstance(value, str) and value else self.model
             return

@@ -12,7 +12,8 @@ piece that does not come back up is passed over at once: without its strings, br
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -33,26 +34,35 @@ _SHORT = 512  # bytes that are not worth it
 _NESTED = 16
 
 
-def find(text: bytes, wanted: Iterable[Path]) -> list[tuple[Path, bytes]]:
-    """The raw values of the wanted paths in a text that is there as a whole. Does not raise."""
+def find(text: bytes, wanted: Iterable[Path]) -> list[tuple[Path, Any]]:
+    """The values of the wanted paths in a text that is there as a whole, but for null. Does not raise."""
     decoder, places = _compiled(frozenset(wanted))
     try:
         document = decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # no single object; or no JSON
-        return Scanner(wanted).feed(text)
+        return list(parsed(Scanner(wanted).feed(text)))
     found = []
     for path, names in places:
         value = document
         for name in names:
             value = getattr(value, name, None)
         if value is not None:
-            found.append((path, bytes(value)))
+            found.append((path, value))
     return found
+
+
+def parsed(found: Iterable[tuple[Path, bytes]]) -> Iterator[tuple[Path, Any]]:
+    """What a scanner has found, but for null and what is not valid JSON."""
+    for path, raw in found:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            value = msgspec.json.decode(raw)
+            if value is not None:
+                yield path, value
 
 
 @lru_cache(maxsize=64)
 def _compiled(wanted: frozenset[Path]) -> tuple[msgspec.json.Decoder[Any], list[tuple[Path, list[str]]]]:
-    """What reads the wanted values alone: a structure of raw texts; and for each path, its members there by name.
+    """What reads the wanted values alone: a structure of them; and for each path, its members there by name.
 
     No wanted path leads through another.
     """
@@ -61,7 +71,7 @@ def _compiled(wanted: frozenset[Path]) -> tuple[msgspec.json.Decoder[Any], list[
 
     def structure(above: Path) -> Any:
         members = [path for path in names if path[:-1] == above]
-        fields = [(names[path], structure(path) | None if path in below else msgspec.Raw, None) for path in members]
+        fields = [(names[path], structure(path) | None if path in below else Any, None) for path in members]
         return msgspec.defstruct("Wanted", fields, rename={names[path]: path[-1] for path in members})
 
     places = [(path, [names[path[:depth]] for depth in range(1, len(path) + 1)]) for path in sorted(wanted)]

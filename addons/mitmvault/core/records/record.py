@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mitmvault.core import story
 from mitmvault.core.formats.printable import printable
@@ -65,33 +65,55 @@ class Record(NamedTuple):
     overhead_ms: float | None = None  # mitmvault's own share of the time, until the answer's head left
 
 
-def permitted(permit: Permit | None) -> dict[str, Any]:
+class Permitted(NamedTuple):
     """The columns that a permit fills: where to, which model, which key."""
+
+    provider: str | None = None
+    model_asked: str | None = None
+    model_sent: str | None = None
+    target: str | None = None
+    mode: str | None = None
+    key: str | None = None
+
+
+class Counted(NamedTuple):
+    """The columns that a count of tokens fills."""
+
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached_read: int | None = None
+    tokens_cached_write: int | None = None
+    tokens_reasoning: int | None = None
+    tokens_source: str | None = None
+    cost: float | None = None
+
+
+_NOT_PERMITTED, _NOT_COUNTED = Permitted(), Counted()
+
+
+def permitted(permit: Permit | None) -> Permitted:
+    """The columns of a permit; None: there is none."""
     if permit is None:
-        return {}
-    edit = permit.model
-    return {
-        "provider": text(permit.provider),
-        "model_asked": text(edit.asked) if edit else None,
-        "model_sent": text(edit.sent) if edit else None,
-        "target": text(permit.target.authority),
-        "mode": permit.target.mode,
-        "key": text(permit.key_label),
-    }
+        return _NOT_PERMITTED
+    edit, target = permit.model, permit.target
+    asked, sent = (text(edit.asked), text(edit.sent)) if edit else (None, None)
+    return Permitted(text(permit.provider), asked, sent, text(target.authority), target.mode, text(permit.key_label))
 
 
-def counted(usage: object) -> dict[str, Any]:
-    """The columns that a count of tokens fills; what is missing or makes no sense is not known."""
-    found: Mapping[str, object] = usage if isinstance(usage, Mapping) else {}
-    return {
-        "tokens_in": _count(found.get("input")),
-        "tokens_out": _count(found.get("output")),
-        "tokens_cached_read": _count(found.get("cached_read")),
-        "tokens_cached_write": _count(found.get("cached_write")),
-        "tokens_reasoning": _count(found.get("reasoning")),
-        "tokens_source": text(found.get("source")),
-        "cost": _cost(found.get("cost")),
-    }
+def counted(usage: object) -> Counted:
+    """The columns of what was counted; what is missing or makes no sense is not known."""
+    if not isinstance(usage, Mapping):
+        return _NOT_COUNTED
+    found: Mapping[str, object] = usage
+    return Counted(
+        _count(found.get("input")),
+        _count(found.get("output")),
+        _count(found.get("cached_read")),
+        _count(found.get("cached_write")),
+        _count(found.get("reasoning")),
+        text(found.get("source")),
+        _cost(found.get("cost")),
+    )
 
 
 def text(value: object) -> str | None:
