@@ -90,12 +90,6 @@ class Counter:
         prices.warm()
 
     @harmless
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.is_replay == "request":  # its first life
-            flow.request.__dict__.pop(_ATTRIBUTE, None)
-            flow.metadata.pop(USAGE, None)
-
-    @harmless
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         permit, response = permits.of(flow.request), flow.response
         if permit is None or response is None or not callable(response.stream):
@@ -123,6 +117,7 @@ class Counter:
     def ended(self, flow: http.HTTPFlow, _: float) -> None:
         """A request has come to its end."""
         tap: Tap | SessionMeter | None = flow.request.__dict__.pop(_ATTRIBUTE, None)
+        flow.metadata.pop(USAGE, None)  # a replay's first life
         if tap is not None and (found := talked(tap) if isinstance(tap, SessionMeter) else counted(tap)):
             flow.metadata[USAGE] = found
 

@@ -70,7 +70,8 @@ class Meter:
 
 def of(request: http.Request) -> Meter:
     """The meter of a request; one that has counted nothing for a request that no stream of ours has brought."""
-    return request.__dict__.setdefault(_ATTRIBUTE, Meter())
+    found: Meter | None = request.__dict__.get(_ATTRIBUTE)
+    return request.__dict__.setdefault(_ATTRIBUTE, Meter()) if found is None else found
 
 
 def show(wanted: bool) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 Path = tuple[str, ...]
+Places = list[tuple[str, Any]]  # names of fields; and the path that a field is wanted for, or its own fields' places
 
 LIMIT = 64 * 1024  # bytes of one value
 _NAME_LIMIT = 256
@@ -41,14 +42,20 @@ def find(text: bytes, wanted: Iterable[Path]) -> list[tuple[Path, Any]]:
         document = decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # no single object; or no JSON
         return list(parsed(Scanner(wanted).feed(text)))
-    found = []
-    for path, names in places:
-        value = document
-        for name in names:
-            value = getattr(value, name, None)
-        if value is not None:
-            found.append((path, value))
+    found: list[tuple[Path, Any]] = []
+    _collect(document, places, found)
     return found
+
+
+def _collect(structure: Any, places: Places, found: list[tuple[Path, Any]]) -> None:
+    for name, wanted in places:
+        value = getattr(structure, name)
+        if value is None:
+            continue
+        if isinstance(wanted, tuple):
+            found.append((wanted, value))
+        else:
+            _collect(value, wanted, found)
 
 
 def parsed(found: Iterable[tuple[Path, bytes]]) -> Iterator[tuple[Path, Any]]:
@@ -61,21 +68,24 @@ def parsed(found: Iterable[tuple[Path, bytes]]) -> Iterator[tuple[Path, Any]]:
 
 
 @lru_cache(maxsize=64)
-def _compiled(wanted: frozenset[Path]) -> tuple[msgspec.json.Decoder[Any], list[tuple[Path, list[str]]]]:
-    """What reads the wanted values alone: a structure of them; and for each path, its members there by name.
+def _compiled(wanted: frozenset[Path]) -> tuple[msgspec.json.Decoder[Any], Places]:
+    """What reads the wanted values alone: a structure of them; and what its fields are.
 
     No wanted path leads through another.
     """
-    below = {path[:depth] for path in wanted for depth in range(len(path))}
-    names = {path: f"f{number}" for number, path in enumerate(sorted(wanted | below - {()}))}
 
-    def structure(above: Path) -> Any:
-        members = [path for path in names if path[:-1] == above]
-        fields = [(names[path], structure(path) | None if path in below else Any, None) for path in members]
-        return msgspec.defstruct("Wanted", fields, rename={names[path]: path[-1] for path in members})
+    def structure(above: Path) -> tuple[Any, Places]:
+        names = sorted({path[len(above)] for path in wanted if path[: len(above)] == above})
+        fields, places = [], []
+        for number, name in enumerate(names):
+            path, field = (*above, name), f"f{number}"
+            inner, below = (Any, path) if path in wanted else structure(path)
+            fields.append((field, inner | None, None))
+            places.append((field, below))
+        return msgspec.defstruct("Wanted", fields, rename=dict(zip([f[0] for f in fields], names, strict=True))), places
 
-    places = [(path, [names[path[:depth]] for depth in range(1, len(path) + 1)]) for path in sorted(wanted)]
-    return msgspec.json.Decoder(structure(())), places
+    whole, places = structure(())
+    return msgspec.json.Decoder(whole), places
 
 
 class Scanner:
