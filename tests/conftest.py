@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 import signal
 from collections.abc import Iterator
@@ -16,6 +18,8 @@ for _name in UNSET:
 # What is started in the background, as on a CI server, inherits that these are ignored: and so would our processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+# 100 000 rounds for every look into a vault: a fifth of the suite's time. The same ones give the same, so once will do.
+hashlib.pbkdf2_hmac = functools.cache(hashlib.pbkdf2_hmac)
 
 
 @pytest.fixture(scope="module")
