@@ -7,7 +7,7 @@ Rules: 1. It is the same decision that the proxy makes (`decide`), on the same a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from mitmvault.core.configuration.world import World
@@ -27,6 +27,10 @@ WAYS = {
     Way.TUNNEL: "forward proxy: CONNECT, decrypted because the host is a provider's",
     Way.TRANSPARENT: "redirected by the network",
 }
+
+
+def _whole_path(target: Target) -> str:
+    return target.path
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,10 @@ def explain(
     return _refused(verdict, way) if isinstance(verdict, Refusal) else of_permit(arrival, verdict)
 
 
-def of_permit(arrival: Arrival, verdict: Permit) -> Explanation:
-    """Tell a permit that was given."""
+def of_permit(arrival: Arrival, verdict: Permit, path_of: Callable[[Target], str] = _whole_path) -> Explanation:
+    """Tell a permit that was given; of a target's path, what `path_of` says."""
     removed = sorted(set(_removed(arrival, verdict)))
-    steps = (_way(arrival), *_permitted(arrival, verdict, removed))
+    steps = (_way(arrival), *_permitted(arrival, verdict, removed, path_of))
     facts: dict[str, object] = {
         "user": verdict.user,
         "provider": verdict.provider,
@@ -91,7 +95,7 @@ def of_permit(arrival: Arrival, verdict: Permit) -> Explanation:
         "mode": verdict.target.mode,
         "why": verdict.target.why,
         "method": arrival.method,
-        "url": f"{verdict.target.scheme}://{verdict.target.authority}{verdict.target.path}",
+        "url": f"{verdict.target.scheme}://{verdict.target.authority}{path_of(verdict.target)}",
         "model": {"asked": verdict.model.asked, "sent": verdict.model.sent} if verdict.model else None,
         "keys": [key.label for key in verdict.keys] or [slot.credential.label for slot in verdict.slots],
         "removed": removed,
@@ -102,8 +106,7 @@ def of_permit(arrival: Arrival, verdict: Permit) -> Explanation:
 
 def of_flow(arrival: Arrival, permit: Permit) -> Explanation:
     """Tell the permit with which a request has left (rule 3)."""
-    others = tuple(replace(other, target=_without_query(other.target)) for other in permit.others)
-    return of_permit(arrival, replace(permit, target=_without_query(permit.target), others=others))
+    return of_permit(arrival, permit, _path_alone)
 
 
 def of_refusal(way: Way, method: str, target: str, reason: str, text: str) -> Explanation:
@@ -116,8 +119,8 @@ def _way(arrival: Arrival) -> tuple[str, str]:
     return "way in", WAYS[arrival.way]
 
 
-def _without_query(target: Target) -> Target:
-    return replace(target, path=_path(target.path))
+def _path_alone(target: Target) -> str:
+    return _path(target.path)
 
 
 def _path(target: str) -> str:
@@ -131,12 +134,14 @@ def _refused(refusal: Refusal, *steps: tuple[str, str]) -> Explanation:
     return Explanation(told, refusal.reason, refusal.status, facts)
 
 
-def _permitted(arrival: Arrival, permit: Permit, removed: list[str]) -> Iterator[tuple[str, str]]:
+def _permitted(
+    arrival: Arrival, permit: Permit, removed: list[str], path_of: Callable[[Target], str]
+) -> Iterator[tuple[str, str]]:
     target = permit.target
     yield "user", permit.user
     yield "provider", f"{permit.provider}, by {permit.rule}"
     yield "target", target.why
-    yield "request", f"{arrival.method} {target.scheme}://{target.authority}{target.path}"
+    yield "request", f"{arrival.method} {target.scheme}://{target.authority}{path_of(target)}"
     if permit.model:
         changed = permit.model.sent != permit.model.asked
         yield "model", f"{permit.model.asked} → {permit.model.sent}" if changed else f"{permit.model.asked}, unchanged"
@@ -153,7 +158,7 @@ def _permitted(arrival: Arrival, permit: Permit, removed: list[str]) -> Iterator
     if permit.headers:
         yield "set", ", ".join(f"{name}: {value}" for name, value in permit.headers)
     for other in permit.others:
-        yield "else", f"{other.provider}, by {other.rule}: {other.target.authority}{other.target.path}"
+        yield "else", f"{other.provider}, by {other.rule}: {other.target.authority}{path_of(other.target)}"
 
 
 def _removed(arrival: Arrival, permit: Permit) -> Iterator[str]:

@@ -64,11 +64,10 @@ def _ending(told: Record) -> Iterator[str]:
 
 
 def _bounded(value: Any) -> Any:
-    match value:
-        case str():
-            return printable(value, MAX_TEXT)
-        case dict():
-            return {str(name): _bounded(part) for name, part in value.items()}
-        case list() | tuple():
-            return [_bounded(part) for part in value[:64]]
+    if isinstance(value, str):
+        return printable(value, MAX_TEXT)
+    if isinstance(value, dict):
+        return {str(name): _bounded(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_bounded(part) for part in value[:64]]
     return value
