@@ -26,12 +26,12 @@ from mitmvault.wire import meter
 
 SOON, TOGETHER = 0.05, 32  # seconds, and ends (rule 3)
 VIEWERS = ("view", "dumper")  # addons of mitmproxy that show flows when they end; 11.0.2 and 12.2.3
-OURS = ("mitmvault.", "mitmproxy.")  # packages of addons
-COPIES = ("save_stream_file", "hardump")  # options with which it writes them then
+COPIES = ("save_stream_file", "hardump")  # options with which it writes them to a file then
+OURS = ("mitmvault.", "mitmproxy.")  # the packages of all other addons that we know
 Listener = Callable[[http.HTTPFlow, float], None]  # told the time of the end as well, in seconds since 1970
 Books = Callable[[http.HTTPFlow, float], Record | None]  # None: a page of ours
-Told = TypeVar("Told")
 Reader = Callable[[http.HTTPFlow, Record], None]
+Told = TypeVar("Told")
 
 
 class Endings:
